@@ -1,0 +1,85 @@
+// Package journal is the checkpoint of a job: an append-only file of JSON
+// lines that holds what was intended and what became of it, so that a run cut
+// off at any moment goes on without losing or repeating an outcome. The format
+// and its guarantees are in docs/journal.md.
+package journal
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+)
+
+// Key names a mapping by its content: the first 128 bits of a SHA-256 over
+// its fields.
+type Key [16]byte
+
+// NewKey is the key of a mapping of bot at the API host. No two different
+// sequences of fields are hashed from the same bytes.
+func NewKey(host, bot, tag, client, platform, platformClient string) Key {
+	var buf [256]byte
+	b := buf[:0]
+	for _, f := range [...]string{host, bot, tag, client, platform, platformClient} {
+		b = binary.AppendUvarint(b, uint64(len(f)))
+		b = append(b, f...)
+	}
+	sum := sha256.Sum256(b)
+	return Key(sum[:16])
+}
+
+func (k Key) String() string { return hex.EncodeToString(k[:]) }
+
+// Kind says what an entry records.
+type Kind uint8
+
+const (
+	None      Kind = iota // no entry: the mapping was never sent
+	Intent                // a request is about to leave
+	Unsent                // the request of the last intent did not leave after all
+	Refused               // it was answered, the mapping was not made, and it is to be sent again (429, 5xx, bad credentials)
+	Lost                  // it was written and no answer came: in doubt
+	Succeeded             // outcome: the mapping is made
+	Failed                // outcome: the API refused it for good
+	Retryable             // outcome: given up for this run, to be sent again by the next
+)
+
+// Entry is one line of the journal about one mapping.
+type Entry struct {
+	Kind     Kind
+	Key      Key
+	At       time.Time // UTC, to the millisecond
+	Row      int64     // the row of the input that asked, for the reader of the journal only
+	Attempts int       // requests for this row in this session that count as attempts, this one included
+	Request  string    // Intent: the request id sent to the server
+	Status   int       // answers and outcomes: HTTP status; 0 where there was none
+	Code     int       // errResponse.code; 0 where there was none
+	Reason   string    // what the server or the network said, free text; empty for a success
+	InDoubt  bool      // an attempt before this entry, or this one, may have been done without an answer
+}
+
+// Session is what the journal keeps of one run, written at its beginning
+// (Begin) and, unless the run was cut off, its end (End).
+type Session struct {
+	Number int       `json:"number"` // from 1
+	Begin  time.Time `json:"begin"`
+	End    time.Time `json:"end"` // zero: the run was cut off, or still goes on
+
+	Program   string `json:"program"` // version of mantatag
+	Bot       string `json:"bot"`
+	Input     string `json:"input"` // absolute path
+	Params    Params `json:"params"`
+	StoppedBy string `json:"stopped_by"`
+	Message   string `json:"message"`
+
+	LearnedPerSecond float64 `json:"learned_per_second"` // 0: nothing was learned
+}
+
+// Params are the flags that decide how the input is read, so that reports can
+// be made again from the journal alone.
+type Params struct {
+	Format   string            `json:"format,omitempty"`
+	Map      map[string]string `json:"map,omitempty"` // field → column
+	Tag      string            `json:"tag,omitempty"`
+	Platform string            `json:"platform,omitempty"`
+}
