@@ -1,0 +1,124 @@
+package manta
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Class is what an answer means for the row that asked.
+type Class uint8
+
+const (
+	TryAgain           Class = iota // a server error, no connection, or somebody else's answer: nothing is known to be done
+	NoAnswer                        // the request was written and its answer did not come whole: in doubt
+	Throttled                       // 429
+	Tagged                          // the mapping is made
+	RowRefused                      // the API refuses this row
+	CredentialsRefused              // token, secret or plan refused: not the row's fault
+	BotRefused                      // no such bot: not the row's fault
+	Misdirected                     // a redirect, or a certificate that does not verify: nothing more is to be sent there
+)
+
+// Answer is what became of one request.
+type Answer struct {
+	Class   Class
+	Status  int         // 0: there was no answer
+	Code    int         // errResponse.code, or 0
+	Message string      // what the server or the network said, one line; empty for a success
+	Header  http.Header // of the answer; nil where there was none
+
+	// Received is when the head of the answer was there.
+	Received time.Time
+}
+
+// Codes that concern every row of a run, not the one that met them
+// (the vendor's list of error codes).
+const (
+	codeExpired  = 1004   // token or secret expired
+	codeDenied   = 1002   // wrong token or secret, or a plan without Open API
+	codeReplaced = 120000 // the pair was renewed and this is the old one
+	codeNoBot    = 5001   // no such bot
+)
+
+// classify is the whole table of what an answer means. body is nil where it
+// was longer than the API's answers ever are.
+func classify(status int, header http.Header, body []byte) Answer {
+	a := Answer{Status: status, Header: header}
+	b, ok := decode(body)
+	if ok && b.ErrResponse != nil {
+		a.Message = oneLine(b.ErrResponse.Message)
+		if b.ErrResponse.Code != nil {
+			a.Code = *b.ErrResponse.Code
+		}
+	}
+	failed := ok && !*b.Success
+
+	switch {
+	case status >= 300 && status < 400:
+		a.Class = Misdirected
+		a.Message = "the server redirects elsewhere, and redirects are never followed"
+		if to := header.Get("Location"); to != "" {
+			a.Message = fmt.Sprintf("the server redirects to %q, and redirects are never followed", oneLine(to))
+		}
+	case status == http.StatusTooManyRequests:
+		a.Class = Throttled
+	case failed && a.Code == codeNoBot:
+		a.Class = BotRefused
+	case failed && (a.Code == codeExpired || a.Code == codeDenied || a.Code == codeReplaced):
+		a.Class = CredentialsRefused
+	case !ok:
+		a.Class = TryAgain
+		a.Message = fmt.Sprintf("the answer (%s) is not the API's: %s", name(status), excerpt(body))
+	case status == http.StatusUnauthorized && failed:
+		a.Class = CredentialsRefused
+	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly:
+		a.Class = TryAgain
+		a.Message = cmp.Or(a.Message, name(status))
+	case status >= 200 && status < 300 && *b.Success:
+		a.Class = Tagged
+	case failed && (status >= 400 || status == http.StatusOK):
+		a.Class = RowRefused
+		a.Message = cmp.Or(a.Message, name(status))
+	default:
+		a.Class = TryAgain
+		a.Message = fmt.Sprintf("the answer (%s) contradicts its body", name(status))
+	}
+	return a
+}
+
+// name is a status as people say it: "502 Bad Gateway".
+func name(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+}
+
+// excerpt shows the beginning of a body that is not the API's.
+func excerpt(body []byte) string {
+	switch s := oneLine(string(body)); {
+	case body == nil:
+		return "it is far longer than any answer of the API"
+	case s == "":
+		return "it is empty"
+	default:
+		return fmt.Sprintf("it begins %q", clip(s, 60))
+	}
+}
+
+// oneLine folds white space and bounds a text that somebody else wrote.
+func oneLine(s string) string {
+	return clip(strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " "), 500)
+}
+
+// clip keeps at most n bytes of s, whole characters only.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}

@@ -1,0 +1,140 @@
+// Package manta speaks to the MantaGO API: one tagging request and what its
+// answer means. It never retries and never waits; that is the pool's.
+package manta
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxBody is the longest answer that is read. The API's are a few hundred
+	// bytes; what is longer is not the API's.
+	maxBody = 64 << 10
+	// maxHeader bounds the head of an answer likewise.
+	maxHeader = 64 << 10
+)
+
+// Client sends tagging requests for one bot.
+type Client struct {
+	HTTP      *http.Client
+	API       *url.URL // for instance https://mantago.cc/api
+	Bot       string
+	UserAgent string
+	Timeout   time.Duration // of one attempt, from connecting to the last byte of the answer
+}
+
+// NewHTTP is an HTTP client fit for the API: it keeps up to conns connections
+// alive, speaks HTTP/2 where the server does, verifies certificates, follows
+// no redirect and keeps no cookies.
+func NewHTTP(conns int) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			ForceAttemptHTTP2:      true,
+			TLSHandshakeTimeout:    10 * time.Second,
+			MaxIdleConnsPerHost:    conns,
+			MaxResponseHeaderBytes: maxHeader,
+			IdleConnTimeout:        90 * time.Second,
+			// A dead HTTP/2 connection would otherwise take every request
+			// of the pool through a whole time-out.
+			HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Tag asks for m. requestID goes along as X-Request-Id, for the vendor's
+// support. Every failure is an Answer; none is an error.
+func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m Mapping) Answer {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	var written atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// From its first byte on, a request may have been understood.
+		WroteHeaders: func() { written.Store(true) },
+	})
+
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint("/openapi/clientTagMapping"), bytes.NewReader(m.encode(cred.Secret)))
+	if err != nil {
+		return Answer{Class: Misdirected, Message: oneLine(err.Error())}
+	}
+	req.Header.Set("Authorization", "Bearer "+cred.Token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.UserAgent)
+	req.Header.Set("X-Request-Id", requestID)
+
+	res, err := c.HTTP.Do(req)
+	if err != nil {
+		return c.unanswered(err, written.Load())
+	}
+	defer res.Body.Close()
+	received := time.Now()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if len(body) > maxBody {
+		body = nil
+	} else if err != nil && res.StatusCode != http.StatusTooManyRequests {
+		// Of a 429 the head says all; any other answer that broke off may have been a success.
+		a := c.unanswered(err, true)
+		a.Received, a.Status, a.Header = received, res.StatusCode, res.Header
+		return a
+	}
+	a := classify(res.StatusCode, res.Header, body)
+	a.Received = received
+	return a
+}
+
+func (c *Client) endpoint(path string) string {
+	u := c.API.JoinPath(path)
+	u.RawQuery = url.Values{"botId": {c.Bot}}.Encode()
+	return u.String()
+}
+
+// unanswered is the Answer to a request that got none, or not a whole one.
+func (c *Client) unanswered(err error, written bool) Answer {
+	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
+		return Answer{Class: Misdirected, Message: fmt.Sprintf("the certificate of %s does not verify: %s", c.API.Host, oneLine(cert.Err.Error()))}
+	}
+	a := Answer{Class: TryAgain, Message: c.reason(err)}
+	if written {
+		a.Class = NoAnswer
+	}
+	return a
+}
+
+// reason says in words what went wrong on the way, without the URL, which
+// net/http's errors repeat.
+func (c *Client) reason(err error) string {
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
+		return fmt.Sprintf("no answer within %s", c.Timeout)
+	case errors.Is(err, context.Canceled):
+		return "the request was given up"
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the host name %s does not resolve", dns.Name)
+	case errors.As(err, &op) && op.Op == "dial":
+		return oneLine(fmt.Sprintf("no connection to %s: %v", c.API.Host, op.Err))
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed before the whole answer came"
+	}
+	if ue := (*url.Error)(nil); errors.As(err, &ue) {
+		err = ue.Err
+	}
+	return oneLine("the connection was lost: " + strings.TrimPrefix(err.Error(), "net/http: "))
+}

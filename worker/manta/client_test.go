@@ -1,0 +1,208 @@
+package manta
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func newClient(t *testing.T, server *httptest.Server) *Client {
+	t.Helper()
+	u, err := url.Parse(server.URL + "/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Client{HTTP: NewHTTP(4), API: u, Bot: "bot 1", UserAgent: "mantatag/test", Timeout: 10 * time.Second}
+	t.Cleanup(c.HTTP.CloseIdleConnections)
+	return c
+}
+
+func TestRequestIsAsDocumented(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+		fmt.Fprint(w, success)
+	}))
+	defer server.Close()
+	a := newClient(t, server).Tag(t.Context(), Credentials{"tok", "sec"}, "id-7", Mapping{TagID: "t<1>", Platform: "line", PlatformClientID: "U1"})
+	if a.Class != Tagged || a.Status != 200 {
+		t.Fatalf("answer %+v", a)
+	}
+	if got.Method != "POST" || got.URL.Path != "/api/openapi/clientTagMapping" || got.URL.RawQuery != "botId=bot+1" {
+		t.Errorf("%s %s", got.Method, got.URL)
+	}
+	for k, want := range map[string]string{"Authorization": "Bearer tok", "X-Request-Id": "id-7", "User-Agent": "mantatag/test", "Content-Type": "application/json"} {
+		if got.Header.Get(k) != want {
+			t.Errorf("%s: %q", k, got.Header.Get(k))
+		}
+	}
+	if want := `{"secret":"sec","tagId":"t<1>","platform":"line","platformClientId":"U1"}`; string(body) != want {
+		t.Errorf("body %s, want %s", body, want)
+	}
+}
+
+func TestHTTP2(t *testing.T) {
+	var proto atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proto.Store(int32(r.ProtoMajor))
+		fmt.Fprint(w, success)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	c := newClient(t, server)
+	c.HTTP.Transport.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != Tagged {
+		t.Fatalf("answer %+v", a)
+	}
+	if proto.Load() != 2 {
+		t.Errorf("spoke HTTP/%d", proto.Load())
+	}
+}
+
+func TestCertificateThatDoesNotVerify(t *testing.T) {
+	var reached atomic.Bool
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
+	server.Config.ErrorLog = nil
+	defer server.Close()
+	a := newClient(t, server).Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{})
+	if a.Class != Misdirected || !strings.Contains(a.Message, "does not verify") {
+		t.Errorf("answer %+v", a)
+	}
+	if reached.Load() {
+		t.Error("credentials were sent to a server that was not verified")
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	var elsewhere atomic.Bool
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Store(true) }))
+	defer other.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		server := httptest.NewServer(http.RedirectHandler(other.URL, status))
+		a := newClient(t, server).Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{})
+		server.Close()
+		if a.Class != Misdirected || !strings.Contains(a.Message, other.URL) {
+			t.Errorf("%d: answer %+v", status, a)
+		}
+	}
+	if elsewhere.Load() {
+		t.Error("a redirect was followed")
+	}
+}
+
+// TestHostileServers drives the client against raw sockets: each ends in
+// bounded time and memory and in the right class.
+func TestHostileServers(t *testing.T) {
+	endless := func(c net.Conn, head, piece string) {
+		_, _ = io.WriteString(c, head)
+		for {
+			if _, err := io.WriteString(c, piece); err != nil {
+				return
+			}
+		}
+	}
+	kilobyte := strings.Repeat("x", 1024)
+	for _, tt := range []struct {
+		name  string
+		serve func(net.Conn)
+		want  Class
+		says  string
+	}{
+		{"closed at once", func(net.Conn) {}, NoAnswer, "closed before"},
+		{"reset", func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }, NoAnswer, ""},
+		{"no answer", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, NoAnswer, "no answer within"},
+		{"one byte a while", func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+			_, _ = io.Copy(io.Discard, c)
+		}, NoAnswer, "no answer within"},
+		{"truncated body", func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"+success)
+		}, NoAnswer, "closed before"},
+		{"body shorter than its text", func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"+success)
+		}, TryAgain, "not the API's"},
+		{"body without end", func(c net.Conn) { endless(c, "HTTP/1.1 200 OK\r\n\r\n", kilobyte) }, TryAgain, "far longer"},
+		{"header without end", func(c net.Conn) { endless(c, "HTTP/1.1 200 OK\r\nX: ", kilobyte) }, NoAnswer, ""},
+		{"headers without end", func(c net.Conn) { endless(c, "HTTP/1.1 200 OK\r\n", "X: y\r\n") }, NoAnswer, ""},
+		{"not HTTP", func(c net.Conn) { _, _ = io.WriteString(c, "220 smtp ready\r\n") }, NoAnswer, ""},
+		{"429 that breaks off", func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nContent-Length: 500\r\n\r\n{")
+		}, Throttled, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer conn.Close()
+						// The whole request first, so that it was written in any case.
+						head := make([]byte, 0, 4096)
+						for !bytes.HasSuffix(head, []byte(`"}`)) {
+							b := make([]byte, 1024)
+							n, err := conn.Read(b)
+							if err != nil {
+								return
+							}
+							head = append(head, b[:n]...)
+						}
+						tt.serve(conn)
+					}()
+				}
+			}()
+			c := &Client{HTTP: NewHTTP(1), API: &url.URL{Scheme: "http", Host: l.Addr().String()}, Bot: "b", Timeout: 300 * time.Millisecond}
+			if tt.want != NoAnswer || tt.says != "no answer within" {
+				c.Timeout = 20 * time.Second
+			}
+			defer c.HTTP.CloseIdleConnections()
+			a := c.Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{TagID: "t"})
+			if a.Class != tt.want || !strings.Contains(a.Message, tt.says) || a.Class == Tagged {
+				t.Errorf("answer %+v, want class %d", a, tt.want)
+			}
+			if strings.Contains(a.Message, "tok") || strings.Contains(a.Message, "sec") {
+				t.Errorf("a credential is in the message: %s", a.Message)
+			}
+		})
+	}
+}
+
+func TestNothingListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	c := &Client{HTTP: NewHTTP(1), API: &url.URL{Scheme: "http", Host: addr}, Bot: "b", Timeout: 5 * time.Second}
+	if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != TryAgain || !strings.Contains(a.Message, "no connection to "+addr) {
+		t.Errorf("answer %+v", a)
+	}
+}
+
+func TestBodyRoundTrip(t *testing.T) {
+	for _, m := range []Mapping{{}, {TagID: "標籤 \"1\"", ClientID: "c\u2028\\"}, {TagID: "t", Platform: "line", PlatformClientID: "U1"}} {
+		var back requestBody
+		if err := json.Unmarshal(m.encode("s"), &back); err != nil || back.Mapping != m || back.Secret != "s" {
+			t.Errorf("%+v came back as %+v, %v", m, back, err)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package manta
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Mapping asks for one tag on one client. Empty fields are not sent.
+type Mapping struct {
+	TagID            string `json:"tagId"`
+	ClientID         string `json:"clientId,omitempty"`
+	Platform         string `json:"platform,omitempty"`
+	PlatformClientID string `json:"platformClientId,omitempty"`
+}
+
+// Credentials are the one pair that a bot has. They print as a mask, whatever
+// the verb, so that no log or error can show them.
+type Credentials struct {
+	Token  string // a JWT, sent as the bearer
+	Secret string // sent in every body
+}
+
+// Format implements [fmt.Formatter].
+func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("(credentials)")) }
+
+// MarshalJSON implements [json.Marshaler].
+func (Credentials) MarshalJSON() ([]byte, error) { return []byte(`"(credentials)"`), nil }
+
+// requestBody is the body of POST /openapi/clientTagMapping
+// (ClientTagMappingRequest in the vendor's OpenAPI document).
+type requestBody struct {
+	Secret string `json:"secret"`
+	Mapping
+}
+
+func (m Mapping) encode(secret string) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	// Strings cannot fail to encode, and a buffer takes every write.
+	_ = enc.Encode(requestBody{secret, m})
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// answerBody is BasicSuccessResponse and ErrorResponse in one.
+type answerBody struct {
+	Success     *bool  `json:"success"`
+	Message     string `json:"message"`
+	ErrResponse *struct {
+		Message string `json:"message"`
+		Code    *int   `json:"code"`
+	} `json:"errResponse"`
+}
+
+// decode reads a body as one of the API's two shapes. A body of any other
+// shape, a proxy's page for instance, is not ok.
+func decode(body []byte) (a answerBody, ok bool) {
+	if json.Unmarshal(body, &a) != nil || a.Success == nil {
+		return answerBody{}, false
+	}
+	if !*a.Success && (a.ErrResponse == nil || a.ErrResponse.Code == nil) {
+		return answerBody{}, false
+	}
+	return a, true
+}
