@@ -36,7 +36,7 @@ type Kind uint8
 const (
 	None      Kind = iota // no entry: the mapping was never sent
 	Intent                // a request is about to leave
-	Unsent                // the request of the last intent did not leave after all
+	Unsent                // the request of the last intent did not leave after all: takes that intent back
 	Refused               // it was answered, the mapping was not made, and it is to be sent again (429, 5xx, bad credentials)
 	Lost                  // it was written and no answer came: in doubt
 	Succeeded             // outcome: the mapping is made
@@ -51,19 +51,19 @@ type Entry struct {
 	At       time.Time // UTC, to the millisecond
 	Row      int64     // the row of the input that asked, for the reader of the journal only
 	Attempts int       // requests for this row in this session that count as attempts, this one included
-	Request  string    // Intent: the request id sent to the server
+	Request  string    // Intent: the request id sent to the server, at most 128 bytes of it
 	Status   int       // answers and outcomes: HTTP status; 0 where there was none
 	Code     int       // errResponse.code; 0 where there was none
-	Reason   string    // what the server or the network said, free text; empty for a success
+	Reason   string    // what the server or the network said, free text, at most 4096 bytes of it; empty for a success
 	InDoubt  bool      // an attempt before this entry, or this one, may have been done without an answer
 }
 
 // Session is what the journal keeps of one run, written at its beginning
-// (Begin) and, unless the run was cut off, its end (End).
+// (Begin) and, unless the run was cut off, again at its end (End).
 type Session struct {
 	Number int       `json:"number"` // from 1
-	Begin  time.Time `json:"begin"`
-	End    time.Time `json:"end"` // zero: the run was cut off, or still goes on
+	Begin  time.Time `json:"begin"`  // UTC, to the millisecond
+	End    time.Time `json:"end"`    // zero: the run was cut off, or still goes on
 
 	Program   string `json:"program"` // version of mantatag
 	Bot       string `json:"bot"`
@@ -73,6 +73,38 @@ type Session struct {
 	Message   string `json:"message"`
 
 	LearnedPerSecond float64 `json:"learned_per_second"` // 0: nothing was learned
+
+	// Totals is counted by the journal; what a caller puts here is ignored.
+	Totals Totals `json:"totals"`
+}
+
+// Totals counts the entries of a session.
+type Totals struct {
+	Sent      int64 `json:"sent"` // intents less those taken back
+	Refused   int64 `json:"refused"`
+	Lost      int64 `json:"lost"`
+	Succeeded int64 `json:"succeeded"`
+	Failed    int64 `json:"failed"`
+	Retryable int64 `json:"retryable"`
+}
+
+func (t *Totals) add(k Kind) {
+	switch k {
+	case Intent:
+		t.Sent++
+	case Unsent:
+		t.Sent--
+	case Refused:
+		t.Refused++
+	case Lost:
+		t.Lost++
+	case Succeeded:
+		t.Succeeded++
+	case Failed:
+		t.Failed++
+	case Retryable:
+		t.Retryable++
+	}
 }
 
 // Params are the flags that decide how the input is read, so that reports can

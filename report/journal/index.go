@@ -1,0 +1,140 @@
+package journal
+
+// Ref is what the journal knows of a mapping without reading the file.
+type Ref struct {
+	// State is the kind of the last entry; an Unsent one takes back the intent
+	// before it. None: the mapping was never sent.
+	State Kind
+
+	// InDoubt says that a request for the mapping may have been done without
+	// an answer: it was lost, or its intent has no entry after it. Only a
+	// success ends the doubt.
+	InDoubt bool
+
+	// First is the first row of the present reading of the input that asked
+	// for the mapping (see Journal.First); 0: none yet.
+	First int64
+
+	// Offset is where in the file the last answer or outcome (Refused, Lost,
+	// Succeeded, Failed, Retryable) lies, for Journal.Entry; 0: there is none.
+	Offset int64
+}
+
+// index maps keys to refs in about 36 bytes a key, without pointers for the
+// garbage collector to follow: slots lie in chunks that are never moved, in
+// the order in which their keys came, and are found through a hash table of
+// slot numbers. Keys are parts of a SHA-256, so their own bits are the hash.
+type index struct {
+	chunks []*[chunkSize]slot
+	n      uint32   // slots in use
+	table  []uint32 // open addressing; number of the slot plus one, 0: free
+}
+
+const chunkSize = 1 << 13
+
+// slot holds a key and its ref. The first row is kept in 32 bits: past four
+// thousand million rows the index would need 150 GB.
+type slot struct {
+	key   Key
+	row   uint32
+	place uint32 // low bits of the offset
+	bits  uint32 // from the lowest: state 4, state before an intent 4, in doubt 1, unused 7, high bits of the offset 16
+}
+
+const maxRow = 1<<32 - 1
+
+func (s *slot) state() Kind   { return Kind(s.bits & 15) }
+func (s *slot) before() Kind  { return Kind(s.bits >> 4 & 15) }
+func (s *slot) inDoubt() bool { return s.bits>>8&1 != 0 }
+func (s *slot) offset() int64 { return int64(s.bits>>16)<<32 | int64(s.place) }
+
+func (s *slot) set(state, before Kind, inDoubt bool, offset int64) {
+	s.bits = uint32(state) | uint32(before)<<4 | uint32(offset>>32)<<16
+	if inDoubt {
+		s.bits |= 1 << 8
+	}
+	s.place = uint32(offset)
+}
+
+func (s *slot) ref() Ref {
+	return Ref{
+		State:   s.state(),
+		InDoubt: s.inDoubt() || s.state() == Intent,
+		First:   int64(s.row),
+		Offset:  s.offset(),
+	}
+}
+
+func (x *index) slot(i uint32) *slot { return &x.chunks[i/chunkSize][i%chunkSize] }
+
+// find returns the slot of k, or nil and the place in the table where it
+// belongs.
+func (x *index) find(k Key) (*slot, uint32) {
+	if len(x.table) == 0 {
+		return nil, 0
+	}
+	mask := uint32(len(x.table) - 1)
+	h := uint32(k[0]) | uint32(k[1])<<8 | uint32(k[2])<<16 | uint32(k[3])<<24
+	for i := h & mask; ; i = (i + 1) & mask {
+		if x.table[i] == 0 {
+			return nil, i
+		}
+		if s := x.slot(x.table[i] - 1); s.key == k {
+			return s, i
+		}
+	}
+}
+
+// insert returns the slot of k, making it if need be.
+func (x *index) insert(k Key) *slot {
+	s, at := x.find(k)
+	if s != nil {
+		return s
+	}
+	if uint64(x.n) >= uint64(len(x.table))*4/5 {
+		x.grow()
+		_, at = x.find(k)
+	}
+	if x.n%chunkSize == 0 && int(x.n/chunkSize) == len(x.chunks) {
+		x.chunks = append(x.chunks, new([chunkSize]slot))
+	}
+	s = x.slot(x.n)
+	*s = slot{key: k}
+	x.n++
+	x.table[at] = x.n
+	return s
+}
+
+func (x *index) grow() {
+	x.table = make([]uint32, max(1024, 2*len(x.table)))
+	for i := range x.n {
+		_, at := x.find(x.slot(i).key)
+		x.table[at] = i + 1
+	}
+}
+
+// reset empties the index and keeps its memory.
+func (x *index) reset() {
+	clear(x.table)
+	x.n = 0
+}
+
+// apply moves the state of a mapping on by an entry that lies at offset.
+func (x *index) apply(kind Kind, k Key, inDoubt bool, offset int64) {
+	s := x.insert(k)
+	state, doubt := s.state(), s.inDoubt() || inDoubt
+	switch kind {
+	case Intent:
+		// An intent after an unanswered one leaves that one in doubt.
+		s.set(Intent, state, doubt || state == Intent, s.offset())
+	case Unsent:
+		if state == Intent {
+			state = s.before()
+		}
+		s.set(state, None, doubt, s.offset())
+	case Succeeded:
+		s.set(kind, None, false, offset)
+	default:
+		s.set(kind, None, doubt || kind == Lost, offset)
+	}
+}

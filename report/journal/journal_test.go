@@ -1,0 +1,377 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var ctx = context.Background()
+
+const host = "api.example.com"
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func key(n int) Key {
+	return NewKey(host, "bot", "tag", string(rune('a'+n%26))+time.Duration(n).String(), "", "")
+}
+
+func open(t *testing.T, dir string) *Journal {
+	t.Helper()
+	j, err := Open(dir, Options{Host: host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
+func view(t *testing.T, dir string) *Journal {
+	t.Helper()
+	j, err := View(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
+func add(t *testing.T, j *Journal, entries ...Entry) {
+	t.Helper()
+	for _, e := range entries {
+		if e.At.IsZero() {
+			e.At = noon
+		}
+		if err := j.Append(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func closed(t *testing.T, j *Journal) {
+	t.Helper()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func begin(t *testing.T, j *Journal) {
+	t.Helper()
+	if err := j.Begin(Session{Begin: noon, Program: "v1", Bot: "bot", Input: "/in.csv"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatWasAppendedIsFoundAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in.csv.mantatag")
+	j := open(t, dir)
+	begin(t, j)
+	failed := Entry{
+		Kind: Failed, Key: key(2), At: noon.Add(1234567 * time.Microsecond), Row: 7, Attempts: 2,
+		Status: 403, Code: 1001, Reason: "找不到\r\n\x1b[31m \"tag\" \\ \u2028 😀 <b>", InDoubt: true,
+	}
+	add(t, j,
+		Entry{Kind: Intent, Key: key(1), Row: 1, Attempts: 1, Request: "r-1"},
+		Entry{Kind: Succeeded, Key: key(1), Row: 1, Attempts: 1, Status: 200},
+		Entry{Kind: Intent, Key: key(2), Row: 7, Attempts: 1, Request: "r-2"},
+		failed,
+		Entry{Kind: Intent, Key: key(3), Row: 8, Attempts: 1, Request: "r-3"})
+	learned := Session{End: noon.Add(time.Hour), StoppedBy: "interrupt", Message: "stopped", LearnedPerSecond: 49.5}
+	if err := j.End(learned); err != nil {
+		t.Fatal(err)
+	}
+	check := func(j *Journal) {
+		t.Helper()
+		if r := j.Lookup(key(1)); r.State != Succeeded || r.InDoubt {
+			t.Errorf("key 1: %+v", r)
+		}
+		r := j.Lookup(key(2))
+		got, err := j.Entry(r)
+		failed.At = failed.At.Truncate(time.Millisecond)
+		if err != nil || got != failed || !r.InDoubt {
+			t.Errorf("key 2: %+v, %v", got, err)
+		}
+		if r := j.Lookup(key(3)); r.State != Intent || !r.InDoubt || r.Offset != 0 {
+			t.Errorf("key 3: %+v", r)
+		}
+		if r := j.Lookup(key(4)); r != (Ref{}) {
+			t.Errorf("key 4: %+v", r)
+		}
+		want := []Session{{
+			Number: 1, Begin: noon, End: learned.End, Program: "v1", Bot: "bot", Input: "/in.csv",
+			StoppedBy: "interrupt", Message: "stopped", LearnedPerSecond: 49.5,
+			Totals: Totals{Sent: 3, Succeeded: 1, Failed: 1},
+		}}
+		if got := j.Sessions(); !reflect.DeepEqual(got, want) {
+			t.Errorf("sessions: %+v", got)
+		}
+		var kinds []Kind
+		for e, err := range j.Entries(1) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds = append(kinds, e.Kind)
+		}
+		if !reflect.DeepEqual(kinds, []Kind{Intent, Succeeded, Intent, Failed, Intent}) {
+			t.Errorf("entries: %v", kinds)
+		}
+		if j.Host() != host || j.Created().IsZero() || len(j.Notes()) != 0 {
+			t.Errorf("host %q, created %v, notes %q", j.Host(), j.Created(), j.Notes())
+		}
+		known := 0
+		for range j.All() {
+			known++
+		}
+		if known != 3 {
+			t.Errorf("%d mappings are known", known)
+		}
+	}
+	check(j)
+	check(view(t, dir))
+	closed(t, j)
+	check(open(t, dir))
+}
+
+func TestFirstNamesTheFirstRowThatAsked(t *testing.T) {
+	j := open(t, t.TempDir())
+	for _, ask := range [][3]int64{{1, 1, 1}, {2, 2, 2}, {1, 3, 1}, {2, 4, 2}, {3, 1 << 40, maxRow}} {
+		if got := j.First(key(int(ask[0])), ask[1]); got != ask[2] {
+			t.Errorf("row %d: first %d, want %d", ask[1], got, ask[2])
+		}
+	}
+	for k := range j.All() {
+		t.Errorf("%v is known, though it was only asked for", k)
+	}
+}
+
+// TestStates walks a mapping through entries and looks at what is known of it,
+// in memory and after reading the file again.
+func TestStates(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		kinds   []Kind
+		state   Kind
+		inDoubt bool
+	}{
+		{"an intent is in doubt", []Kind{Intent}, Intent, true},
+		{"an intent taken back never was", []Kind{Intent, Unsent}, None, false},
+		{"an intent taken back leaves the outcome", []Kind{Intent, Failed, Intent, Unsent}, Failed, false},
+		{"a refusal is an answer", []Kind{Intent, Refused}, Refused, false},
+		{"a lost answer stays in doubt", []Kind{Intent, Lost, Intent, Refused}, Refused, true},
+		{"a lost answer stays in doubt when failed", []Kind{Intent, Lost, Intent, Failed}, Failed, true},
+		{"success ends the doubt", []Kind{Intent, Lost, Intent, Succeeded}, Succeeded, false},
+		{"an unanswered intent stays in doubt", []Kind{Intent, Intent, Refused}, Refused, true},
+		{"only the last intent is taken back", []Kind{Intent, Intent, Unsent}, Intent, true},
+		{"given up in doubt", []Kind{Intent, Lost, Retryable}, Retryable, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir)
+			for _, k := range c.kinds {
+				add(t, j, Entry{Kind: k, Key: key(1), Row: 1})
+			}
+			if err := j.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			live := j.Lookup(key(1))
+			if live.State != c.state || live.InDoubt != c.inDoubt {
+				t.Errorf("%+v", live)
+			}
+			if again := view(t, dir).Lookup(key(1)); again != live {
+				t.Errorf("read again %+v, want %+v", again, live)
+			}
+		})
+	}
+}
+
+func TestOneRunAtATime(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	if _, err := Open(dir, Options{Host: host}); !errors.Is(err, ErrLocked) {
+		t.Errorf("second open: %v", err)
+	}
+	if _, err := Retire(dir, noon); !errors.Is(err, ErrLocked) {
+		t.Errorf("retire: %v", err)
+	}
+	closed(t, j)
+	closed(t, open(t, dir))
+}
+
+func TestAnotherHostIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	closed(t, open(t, dir))
+	var other *HostError
+	if _, err := Open(dir, Options{Host: "other.example.com"}); !errors.As(err, &other) || other.Job != host {
+		t.Errorf("%v", err)
+	}
+	closed(t, open(t, dir)) // and the lock is free again
+}
+
+func TestNewerVersionIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	text := appendSum([]byte(`{"kind":"journal","version":2,"what":"ever"`), 0)
+	for _, text := range [][]byte{text, append(bytes.Clone(text), "not json\n"...), bytes.TrimSpace(text)} {
+		if err := os.WriteFile(filepath.Join(dir, journalName), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir, Options{Host: host}); !errors.Is(err, ErrVersion) {
+			t.Errorf("open: %v", err)
+		}
+		if _, err := View(dir); !errors.Is(err, ErrVersion) {
+			t.Errorf("view: %v", err)
+		}
+	}
+}
+
+func TestViewOfNoJob(t *testing.T) {
+	if _, err := View(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestClosedAndViewedJournalsAreNotWritten(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	closed(t, j)
+	for _, j := range []*Journal{j, view(t, dir)} {
+		if err := j.Append(ctx, Entry{Kind: Intent}); !errors.Is(err, ErrClosed) {
+			t.Errorf("append: %v", err)
+		}
+		if err := errors.Join(j.Begin(Session{}), j.Flush()); !errors.Is(err, ErrClosed) {
+			t.Errorf("begin, flush: %v", err)
+		}
+		closed(t, j)
+		closed(t, j)
+	}
+}
+
+func TestRetire(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in.csv.mantatag")
+	if old, err := Retire(dir, noon); old != "" || err != nil {
+		t.Errorf("no folder: %q, %v", old, err)
+	}
+	for _, want := range []string{"-20261123T120000Z", "-20261123T120000Z-2", "-20261123T120000Z-3"} {
+		j := open(t, dir)
+		add(t, j, Entry{Kind: Intent, Key: key(1)})
+		closed(t, j)
+		old, err := Retire(dir+"/", noon)
+		if err != nil || old != dir+want {
+			t.Errorf("%q, %v", old, err)
+		}
+		if view(t, old).Lookup(key(1)).State != Intent {
+			t.Error("the old journal is not whole")
+		}
+	}
+	j := open(t, dir)
+	if j.Lookup(key(1)) != (Ref{}) {
+		t.Error("the new job is not empty")
+	}
+}
+
+func TestFilesArePrivate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "deep", "job")
+	open(t, dir)
+	for name, want := range map[string]fs.FileMode{"": 0o700 | fs.ModeDir, journalName: 0o600, lockName: 0o600} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode() != want && os.PathSeparator == '/' {
+			t.Errorf("%q: %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+// TestLag looks at the file's clock: an entry that nobody waits for is on disk
+// a few milliseconds later, and many entries share a write.
+func TestLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &countingFile{}
+		j, err := Open(t.TempDir(), Options{Host: host, OpenFile: disk.open})
+		if err != nil {
+			t.Fatal(err)
+		}
+		*disk = countingFile{File: disk.File}
+		for i := range 100 {
+			add(t, j, Entry{Kind: Succeeded, Key: key(i)})
+		}
+		time.Sleep(lag + time.Millisecond)
+		synctest.Wait()
+		if r := j.Lookup(key(99)); r.State != Succeeded {
+			t.Errorf("not durable after %v: %+v", lag, r)
+		}
+		if disk.writes > 2 || disk.syncs != disk.writes {
+			t.Errorf("%d writes, %d syncs", disk.writes, disk.syncs)
+		}
+		closed(t, j)
+	})
+}
+
+type countingFile struct {
+	File
+	writes, syncs int
+}
+
+func (f *countingFile) open(name string, flag int, perm os.FileMode) (_ File, err error) {
+	f.File, err = openOSFile(name, flag, perm)
+	return f, err
+}
+
+func (f *countingFile) WriteAt(b []byte, at int64) (int, error) {
+	f.writes++
+	return f.File.WriteAt(b, at)
+}
+
+func (f *countingFile) Sync() error {
+	f.syncs++
+	return f.File.Sync()
+}
+
+// TestIndexAgainstMap compares the index with a plain map under random use.
+func TestIndexAgainstMap(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var x index
+	for range 2 {
+		want := map[Key]Ref{}
+		for range 30000 {
+			k := key(rnd.IntN(5000))
+			if rnd.IntN(3) == 0 {
+				k = Key{0: 7, 5: byte(rnd.IntN(200))} // all on one place
+			}
+			r, row := want[k], rnd.Int64N(1000)+1
+			switch offset := rnd.Int64N(1 << 47); rnd.IntN(3) {
+			case 0:
+				x.apply(Succeeded, k, false, offset)
+				r.State, r.Offset, r.InDoubt = Succeeded, offset, false
+			case 1:
+				x.apply(Lost, k, false, offset)
+				r.State, r.Offset, r.InDoubt = Lost, offset, true
+			case 2:
+				if s := x.insert(k); s.row == 0 {
+					s.row = uint32(row)
+				}
+				if r.First == 0 {
+					r.First = row
+				}
+			}
+			want[k] = r
+		}
+		if int(x.n) != len(want) {
+			t.Errorf("%d keys, want %d", x.n, len(want))
+		}
+		for k, r := range want {
+			if s, _ := x.find(k); s == nil || s.ref() != r {
+				t.Fatalf("%v: %+v, want %+v", k, s, r)
+			}
+		}
+		x.reset()
+		if s, _ := x.find(key(1)); s != nil {
+			t.Error("not empty after reset")
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// lag is how long an entry that nobody waits for may wait for others to share
+// its fsync.
+const lag = 5 * time.Millisecond
+
+// batch is what one write and one fsync make durable.
+type batch struct {
+	text   []byte
+	offset int64 // in the file
+	marks  []mark
+
+	waited bool          // somebody waits for done though there may be no text
+	done   chan struct{} // closed when the batch is durable, or err is set
+	err    error
+}
+
+// mark is an entry of a batch, for the index.
+type mark struct {
+	key     Key
+	kind    Kind
+	inDoubt bool
+	offset  int64
+}
+
+// newBatch is an empty batch at offset that takes over the memory of an old one.
+func newBatch(old *batch, offset int64) *batch {
+	b := &batch{offset: offset, done: make(chan struct{})}
+	if old != nil {
+		b.text, b.marks = old.text[:0], old.marks[:0]
+	}
+	return b
+}
+
+// Append writes an entry. For an Intent it returns when the entry is durable;
+// if ctx ends before that, it returns the context's error and the intent may
+// be on disk all the same, so an Unsent should follow. Other entries are
+// queued, and durable a few milliseconds later.
+//
+// After a failed write the journal is written no more, and this and all later
+// calls return the same DiskError. What was not durable by then may be lost.
+func (j *Journal) Append(ctx context.Context, e Entry) error {
+	if e.Kind == None || e.Kind > Retryable {
+		return errors.New("an entry without a kind cannot be written to the journal")
+	}
+	if e.Kind == Intent && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	j.mu.Lock()
+	if err := j.writable(); err != nil {
+		j.mu.Unlock()
+		return err
+	}
+	b := j.batch
+	offset := j.end
+	before := len(b.text)
+	b.text = appendEntry(b.text, e, j.synced)
+	b.marks = append(b.marks, mark{e.Key, e.Kind, e.InDoubt, offset})
+	j.end += int64(len(b.text) - before)
+	j.mu.Unlock()
+	if e.Kind != Intent {
+		signal(j.queued)
+		return nil
+	}
+	signal(j.urgent)
+	select {
+	case <-b.done:
+		return b.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Begin records the beginning of a run, durably. Its number is given by the
+// journal.
+func (j *Journal) Begin(s Session) error {
+	j.mu.Lock()
+	s.Number = 1
+	if n := len(j.sessions); n > 0 {
+		s.Number = j.sessions[n-1].Number + 1
+	}
+	s.End, s.Totals = time.Time{}, Totals{}
+	j.mu.Unlock()
+	end, s, err := j.appendSession(s)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.sessions = append(j.sessions, session{s, end})
+	return nil
+}
+
+// End records the end of the run that Begin began, durably, with all that was
+// appended before. Its End, StoppedBy, Message and LearnedPerSecond are taken
+// from s.
+func (j *Journal) End(s Session) error {
+	if err := j.Flush(); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	n := len(j.sessions)
+	if n == 0 {
+		j.mu.Unlock()
+		return errors.New("no session was begun in the journal")
+	}
+	ended := j.sessions[n-1].Session
+	j.mu.Unlock()
+	ended.End, ended.StoppedBy, ended.Message, ended.LearnedPerSecond = s.End, s.StoppedBy, s.Message, s.LearnedPerSecond
+	_, ended, err := j.appendSession(ended)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.sessions[n-1].Session = ended
+	return nil
+}
+
+// appendSession writes a session's line and returns where it ends, and the
+// session as it was written, when that is durable.
+func (j *Journal) appendSession(s Session) (int64, Session, error) {
+	s.Begin = stamp(s.Begin)
+	if !s.End.IsZero() {
+		s.End = stamp(s.End)
+	}
+	j.mu.Lock()
+	if err := j.writable(); err != nil {
+		j.mu.Unlock()
+		return 0, s, err
+	}
+	b := j.batch
+	before := len(b.text)
+	text, err := appendJSON(b.text, sessionLine{"session", j.synced, s})
+	if err != nil {
+		j.mu.Unlock()
+		return 0, s, err
+	}
+	b.text = text
+	j.end += int64(len(text) - before)
+	end := j.end
+	j.mu.Unlock()
+	signal(j.urgent)
+	<-b.done
+	return end, s, b.err
+}
+
+// Flush returns when all that was appended before is durable.
+func (j *Journal) Flush() error {
+	j.mu.Lock()
+	if err := j.writable(); err != nil {
+		j.mu.Unlock()
+		return err
+	}
+	b := j.batch
+	b.waited = true
+	j.mu.Unlock()
+	signal(j.urgent)
+	<-b.done
+	return b.err
+}
+
+// Close makes all that was appended durable, closes the file and gives the
+// job free. A second Close does nothing.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return nil
+	}
+	writing := j.open
+	j.open, j.closed = false, true
+	j.mu.Unlock()
+	if writing {
+		signal(j.urgent)
+		<-j.stopped
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	err := j.err
+	if cerr := j.file.Close(); err == nil && cerr != nil {
+		err = &DiskError{j.name, cerr}
+	}
+	if j.lock != nil {
+		j.lock.Unlock()
+	}
+	return err
+}
+
+// writable returns why nothing can be appended, or nil.
+func (j *Journal) writable() error {
+	if j.err != nil {
+		return j.err
+	}
+	if !j.open {
+		return ErrClosed
+	}
+	return nil
+}
+
+// signal wakes the writer, who may have been told already.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// write is the writer: the only one to write to the file, one batch after the
+// other, so that at most the last batch is not durable.
+func (j *Journal) write() {
+	defer close(j.stopped)
+	var spare *batch
+	for {
+		select {
+		case <-j.urgent:
+		case <-j.queued:
+			t := time.NewTimer(lag)
+			select {
+			case <-j.urgent:
+				t.Stop()
+			case <-t.C:
+			}
+		}
+		j.mu.Lock()
+		b, open := j.batch, j.open
+		if len(b.text) == 0 && !b.waited || j.err != nil {
+			j.mu.Unlock()
+			if !open {
+				return
+			}
+			continue
+		}
+		j.batch = newBatch(spare, j.end)
+		j.mu.Unlock()
+
+		err := j.commit(b)
+
+		j.mu.Lock()
+		if err != nil {
+			j.err = &DiskError{j.name, err}
+			j.settle(j.batch)
+		}
+		j.settle(b)
+		spare = b
+		j.mu.Unlock()
+		if !open {
+			return
+		}
+	}
+}
+
+// commit makes a batch durable.
+func (j *Journal) commit(b *batch) error {
+	if len(b.text) == 0 {
+		return nil
+	}
+	n, err := j.file.WriteAt(b.text, b.offset)
+	if err == nil && n < len(b.text) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return err
+	}
+	return j.file.Sync()
+}
+
+// settle tells those who wait for a batch how it went, and the index what is
+// durable now.
+func (j *Journal) settle(b *batch) {
+	b.err = j.err
+	if b.err == nil {
+		j.synced = b.offset + int64(len(b.text))
+		for _, m := range b.marks {
+			j.index.apply(m.kind, m.key, m.inDoubt, m.offset)
+			if n := len(j.sessions); n > 0 {
+				j.sessions[n-1].Totals.add(m.kind)
+			}
+		}
+	}
+	close(b.done)
+}
