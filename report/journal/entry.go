@@ -44,6 +44,9 @@ const (
 	Retryable             // outcome: given up for this run, to be sent again by the next
 )
 
+// answer reports whether the kind ends an intent with something worth keeping.
+func (k Kind) answer() bool { return k >= Refused }
+
 // Entry is one line of the journal about one mapping.
 type Entry struct {
 	Kind     Kind

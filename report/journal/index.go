@@ -119,10 +119,11 @@ func (x *index) reset() {
 	x.n = 0
 }
 
-// apply moves the state of a mapping on by an entry that lies at offset.
+// apply moves the state of a mapping on by an entry that lies at offset. The
+// entry's own word on doubt counts where it is an answer.
 func (x *index) apply(kind Kind, k Key, inDoubt bool, offset int64) {
 	s := x.insert(k)
-	state, doubt := s.state(), s.inDoubt() || inDoubt
+	state, doubt := s.state(), s.inDoubt()
 	switch kind {
 	case Intent:
 		// An intent after an unanswered one leaves that one in doubt.
@@ -135,6 +136,6 @@ func (x *index) apply(kind Kind, k Key, inDoubt bool, offset int64) {
 	case Succeeded:
 		s.set(kind, None, false, offset)
 	default:
-		s.set(kind, None, doubt || kind == Lost, offset)
+		s.set(kind, None, doubt || inDoubt || kind == Lost, offset)
 	}
 }

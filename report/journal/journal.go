@@ -99,6 +99,7 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 	if r.headed && r.header.API != o.Host {
 		return nil, &HostError{dir, r.header.API, o.Host}
 	}
+	j.noteTorn(r)
 	if j.wantsCompaction(r, o.CompactSize) {
 		if r, err = j.compact(r, o.OpenFile); err != nil {
 			return nil, err
@@ -132,6 +133,7 @@ func View(dir string) (*Journal, error) {
 		return nil, err
 	}
 	j.take(r)
+	j.noteTorn(r)
 	return j, nil
 }
 
@@ -150,6 +152,10 @@ func (j *Journal) replay(openFile OpenFile) (*replay, error) {
 func (j *Journal) take(r *replay) {
 	j.header, j.sessions = r.header, r.sessions
 	j.synced, j.end = r.end, r.end
+}
+
+// noteTorn tells what an interrupted write left at the end of the file.
+func (j *Journal) noteTorn(r *replay) {
 	if r.size > r.end {
 		j.notes = append(j.notes, fmt.Sprintf("the last write to %s was cut short; its %d unfinished bytes, after line %d, are left out", j.name, r.size-r.end, r.lines))
 	}

@@ -133,10 +133,7 @@ func (r *replay) take(text []byte, offset int64, look bool, l *line) (synced int
 		}
 		return l.synced, true
 	}
-	if !r.headed {
-		if look {
-			return 0, false
-		}
+	if !r.headed && !look {
 		return 0, r.takeHeader(body)
 	}
 	var s sessionLine
