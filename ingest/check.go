@@ -1,0 +1,150 @@
+package ingest
+
+import (
+	"bytes"
+	"strings"
+)
+
+// platforms are the API's spellings.
+var platforms = [...]string{"line", "facebook", "instagram", "liveChat", "whatsapp"}
+
+// platformOf finds the API's spelling of a platform, or "".
+func platformOf(s string) string {
+	for _, p := range platforms {
+		if strings.EqualFold(s, p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// checker turns the cells of a row into a mapping, or a fault.
+type checker struct {
+	tag, platform, bot string
+	split              string             // stands between the tags of a cell; "" for one tag a cell
+	columns            [fieldCount]string // names for messages; empty where there is no column
+
+	tags    [][]byte // of the present row, those still to come
+	lastTag string   // of the row before, which usually has the same
+}
+
+// check fills in what the row asks for from its cells, indexed by field, but
+// for a tag where it may have several: see nextTag. A row that has a fault
+// already keeps it.
+func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
+	if row.Err != nil {
+		return
+	}
+	several := c.split != "" || len(cells[fieldOneTag]) > 0
+	for f := fieldTag; f <= fieldBot; f++ {
+		if len(cells[f]) == 0 || f == fieldTag && several {
+			continue
+		}
+		if cells[f] = c.clean(row, f, cells[f]); row.Err != nil {
+			return
+		}
+	}
+	if bot := cells[fieldBot]; len(bot) > 0 && c.bot != "" && string(bot) != c.bot {
+		row.Err = c.fault(fieldBot, say("other-bot", string(bot), c.bot))
+		return
+	}
+	var m Mapping
+	m.ClientID = string(cells[fieldClient])
+	m.PlatformClientID = string(cells[fieldPlatformClient])
+	if platform := cells[fieldPlatform]; len(platform) > 0 {
+		m.Platform = platformOf(string(platform))
+		if m.Platform == "" {
+			row.Err = c.fault(fieldPlatform, say("unknown-platform", string(platform)))
+			return
+		}
+	} else if m.PlatformClientID != "" {
+		m.Platform = c.platform
+	}
+	tag := cells[fieldTag]
+	switch {
+	case len(tag) == 0 && c.tag == "":
+		row.Err = c.fault(fieldTag, say("no-tag", c.nameOf(fieldTag)))
+	case m.PlatformClientID != "" && m.Platform == "":
+		row.Err = c.fault(fieldPlatform, say("no-platform"))
+	case m.ClientID == "" && m.PlatformClientID == "" && m.Platform != "":
+		row.Err = c.fault(fieldPlatformClient, say("no-platform-client"))
+	case m.ClientID == "" && m.PlatformClientID == "":
+		row.Err = c.fault(fieldClient, say("no-client"))
+	case len(tag) == 0:
+		row.Mapping, row.TagID = m, c.tag
+	case several:
+		row.Mapping = m
+		c.splitTags(row, tag, cells[fieldOneTag])
+	default:
+		row.Mapping, row.TagID = m, c.tagOf(tag)
+	}
+}
+
+// clean is the cell as it is meant; a fault goes to the row.
+func (c *checker) clean(row *Row, f int, cell []byte) []byte {
+	clean, message := checkCell(f, cell, row, c.columns[f])
+	if message.ID != "" {
+		row.Err = c.fault(f, message)
+	}
+	return clean
+}
+
+// tagOf is the tag as a string, which is that of the row before if it can be.
+func (c *checker) tagOf(tag []byte) string {
+	if string(tag) != c.lastTag {
+		c.lastTag = string(tag)
+	}
+	return c.lastTag
+}
+
+// splitTags finds the tags that a row asks for. If it comes from an outcome
+// file, one names the only one that it speaks of.
+func (c *checker) splitTags(row *Row, cell, one []byte) {
+	parts := [][]byte{cell}
+	if c.split != "" {
+		parts = bytes.Split(cell, []byte(c.split))
+	}
+	one = bytes.TrimSpace(one)
+	c.tags = c.tags[:0]
+	for _, part := range parts {
+		part = bytes.TrimSpace(part)
+		if len(part) > 0 && (len(one) == 0 || bytes.Equal(part, one) || c.split == "" && bytes.Contains(part, one)) {
+			c.tags = append(c.tags, part)
+		}
+	}
+	switch {
+	case len(one) > 0 && len(c.tags) == 0:
+		row.Err = c.fault(fieldTag, say("tag-not-in-row", string(one)))
+		row.Mapping = Mapping{}
+	case len(one) > 0:
+		c.tags = append(c.tags[:0], one)
+	case len(c.tags) == 0:
+		row.Err = c.fault(fieldTag, say("no-tag", c.nameOf(fieldTag)))
+		row.Mapping = Mapping{}
+	}
+}
+
+// nextTag turns the row to the next of the tags that it asks for, and says
+// whether there was one.
+func (c *checker) nextTag(row *Row) bool {
+	if len(c.tags) == 0 {
+		return false
+	}
+	tag := c.tags[0]
+	c.tags = c.tags[1:]
+	row.Err, row.Tag = nil, string(tag)
+	row.TagID = c.tagOf(c.clean(row, fieldTag, tag))
+	return true
+}
+
+func (c *checker) fault(f int, m Message) *Fault {
+	return &Fault{Message: m, Field: fieldNames[f], Column: c.columns[f]}
+}
+
+// nameOf is what the user calls a field: its column, or its own name.
+func (c *checker) nameOf(f int) string {
+	if c.columns[f] != "" {
+		return c.columns[f]
+	}
+	return fieldNames[f]
+}

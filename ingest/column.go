@@ -1,0 +1,236 @@
+package ingest
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// The fields that a column can stand for, in the order in which they are
+// asked for everywhere in this package.
+const (
+	fieldTag = iota
+	fieldClient
+	fieldPlatform
+	fieldPlatformClient
+	fieldBot
+	fieldOneTag // mantatag_tag: which tag of a row that asks for several
+	fieldCount
+)
+
+var fieldNames = [fieldCount]string{"tagId", "clientId", "platform", "platformClientId", "botId", "mantatag_tag"}
+
+// ownPrefix begins the names of the columns that mantatag adds to the outcome
+// files. They are left out when such a file is read again.
+const ownPrefix = "mantatag_"
+
+// aliases are other names that people give these columns. They count only
+// where no column has the field's own name.
+var aliases = [fieldCount][]string{
+	fieldTag: {"clientTagId", "標籤ID", "標籤編號", "標籤代碼", "標籤代號", "手動標籤ID", "客戶標籤ID", "好友標籤ID",
+		"标签ID", "标签编号", "手动标签ID", "客户标签ID"},
+	fieldClient: {"客戶ID", "客戶編號", "客戶代碼", "客戶代號", "顧客ID", "顧客編號", "好友ID",
+		"客户ID", "客户编号", "顾客ID"},
+	fieldPlatform: {"channel", "平台", "平臺", "社群平台", "社群平臺", "訊息平台", "渠道", "通路"},
+	fieldPlatformClient: {"platformUserId", "平台客戶ID", "平臺客戶ID", "平台客戶編號", "平台用戶ID", "平台使用者ID", "平台會員ID",
+		"社群ID", "平台客户ID", "平台用户ID"},
+	fieldBot: {"機器人ID", "機器人編號", "机器人ID"},
+}
+
+// foldName reduces the name of a column to what counts for matching: letters
+// and digits, in lower case and of ordinary width.
+func foldName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 0xFF01 && r <= 0xFF5E {
+			r -= 0xFEE0
+		}
+		if r == '_' || r == '-' || unicode.IsSpace(r) || unicode.In(r, unicode.Cf) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
+}
+
+// names matches columns to fields.
+type names struct {
+	fields  [fieldCount]string          // folded names of --map, or of the fields themselves
+	mapped  [fieldCount]bool            // whether --map named it
+	columns map[string]string           // --map as given, for messages
+	aliases [fieldCount]map[string]bool // folded
+	given   [fieldCount]bool            // a value for all rows stands in for the column
+}
+
+func newNames(o Options) (*names, error) {
+	n := &names{columns: o.Map}
+	for f, name := range fieldNames {
+		n.fields[f] = foldName(name)
+		n.aliases[f] = map[string]bool{}
+		for _, a := range aliases[f] {
+			n.aliases[f][foldName(a)] = true
+		}
+	}
+	for field, column := range o.Map {
+		f := slices.IndexFunc(fieldNames[:fieldOneTag], func(name string) bool { return foldName(name) == foldName(field) })
+		if f < 0 {
+			return nil, &InputError{Message: say("bad-map", field)}
+		}
+		n.fields[f], n.mapped[f] = column, true
+	}
+	n.given[fieldTag] = o.Tag != ""
+	n.given[fieldPlatform] = o.Platform != ""
+	return n, nil
+}
+
+// layout is which column stands for which field: an index, or -1.
+type layout [fieldCount]int
+
+// How well a name stands for a field. A better one hides the lesser ones.
+const (
+	exactly = iota // as --map spells it
+	folded         // but for case, spaces, _ and -
+	byAlias
+	grades
+)
+
+// fieldOf is the field that a column's name stands for, and how well; -1 if
+// there is none.
+func (n *names) fieldOf(column string) (field, grade int) {
+	name := foldName(column)
+	for f := range fieldCount {
+		switch {
+		case n.mapped[f] && strings.TrimSpace(column) == n.fields[f]:
+			return f, exactly
+		case n.mapped[f] && name == foldName(n.fields[f]), !n.mapped[f] && name == n.fields[f]:
+			return f, folded
+		}
+	}
+	for f := range fieldCount {
+		if !n.mapped[f] && n.aliases[f][name] {
+			return f, byAlias
+		}
+	}
+	return -1, 0
+}
+
+// match finds the columns of a header. Two columns for one field are a fault.
+func (n *names) match(header []string) (layout, *InputError) {
+	var found [fieldCount][grades][]int
+	for i, h := range header {
+		if f, grade := n.fieldOf(h); f >= 0 {
+			found[f][grade] = append(found[f][grade], i)
+		}
+	}
+	var l layout
+	for f := range l {
+		l[f] = -1
+		for _, at := range found[f] {
+			if len(at) > 1 {
+				return l, &InputError{
+					Message: say("two-columns", header[at[0]], header[at[1]], fieldNames[f]),
+					Hint:    say("hint-map", fieldNames[f]),
+				}
+			}
+			if len(at) == 1 {
+				l[f] = at[0]
+				break
+			}
+		}
+	}
+	return l, nil
+}
+
+// missing says which field a row could never have with these columns.
+func (n *names) missing(l layout, header []string) *InputError {
+	for f, mapped := range n.mapped {
+		if mapped && l[f] < 0 {
+			return &InputError{Message: say("no-map-column", n.fields[f], fieldNames[f], quoteNames(header))}
+		}
+	}
+	has := func(f int) bool { return l[f] >= 0 || n.given[f] }
+	switch {
+	case !has(fieldTag) && l[fieldOneTag] < 0:
+		return n.noColumn(fieldTag, header)
+	case !has(fieldClient) && !has(fieldPlatformClient):
+		return n.noColumn(fieldClient, header)
+	case !has(fieldClient) && !has(fieldPlatform):
+		return n.noColumn(fieldPlatform, header)
+	}
+	return nil
+}
+
+func (n *names) noColumn(f int, header []string) *InputError {
+	e := &InputError{
+		Message: say("no-columns", fieldNames[f], quoteNames(header)),
+		Hint:    say("hint-map", fieldNames[f]),
+	}
+	if near := n.nearest(f, header); near != "" {
+		e.Hint = say("hint-nearest", fieldNames[f], near)
+	}
+	if f == fieldTag || f == fieldPlatform {
+		e.Hint.ID += "-or-give"
+		e.Hint.Args = append(e.Hint.Args, map[int]string{fieldTag: "--tag", fieldPlatform: "--platform"}[f])
+	}
+	return e
+}
+
+// nearest is the column whose name is most like the field's, if any is.
+func (n *names) nearest(f int, header []string) string {
+	best, at := "", 1<<30
+	for _, h := range header {
+		name := foldName(h)
+		if name == "" || strings.HasPrefix(name, foldName(ownPrefix)) {
+			continue
+		}
+		for _, want := range append([]string{n.fields[f]}, aliases[f]...) {
+			want = foldName(want)
+			d := distance([]rune(name), []rune(want))
+			if strings.Contains(want, name) || strings.Contains(name, want) {
+				d = min(d, 2)
+			}
+			if d < at && d <= max(2, len([]rune(want))/2) {
+				best, at = h, d
+			}
+		}
+	}
+	return strings.TrimSpace(best)
+}
+
+// distance is Levenshtein's.
+func distance(a, b []rune) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i, x := range a {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j, y := range b {
+			cost := 1
+			if x == y {
+				cost = 0
+			}
+			row[j+1], diagonal = min(row[j]+1, row[j+1]+1, diagonal+cost), row[j+1]
+		}
+	}
+	return row[len(b)]
+}
+
+// quoteNames lists at most twenty columns for a message.
+func quoteNames(header []string) string {
+	var b strings.Builder
+	for i, h := range header {
+		if i == 20 {
+			b.WriteString(", …")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		h = strings.TrimSpace(h)
+		if runes := []rune(h); len(runes) > 40 {
+			h = string(runes[:40]) + "…"
+		}
+		b.WriteString(`"` + strings.ToValidUTF8(h, "\uFFFD") + `"`)
+	}
+	return b.String()
+}

@@ -1,0 +1,312 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/csv"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gocarina/gocsv"
+)
+
+// records reads the records of a table.
+type records interface {
+	next(*record) error
+}
+
+// table reads rows from the records of a text with a header.
+type table struct {
+	records records
+	found   Layout
+	rec     record
+	number  int64
+	checker *checker
+	decoder *decoder
+
+	width  int   // cells of the header
+	named  int   // cells of the header up to the last that has a name: a row needs so many
+	own    []int // the columns that are the user's
+	prefix int   // how many of them stand before any of mantatag's; -1 if they are not all in front
+	at     layout
+
+	joined []byte // backs Row.Own where that is not a part of the text
+	extra  []byte // backs Row.Surplus likewise
+	cells  [fieldCount][]byte
+}
+
+func newTable(f *framer, o Options, c *checker, n *names, bom bool) (*table, error) {
+	t := &table{records: f, checker: c}
+	text := f.data()
+	f.cr, t.found.CRLF = lineEnds(text)
+	switch {
+	case o.Delimiter != "":
+		f.delim = o.Delimiter[0]
+	case o.Format == TSV:
+		f.delim = '\t'
+	default:
+		f.delim = sniffDelimiter(text, f.cr, n)
+	}
+	t.found.Format, t.found.Encoding, t.found.BOM, t.found.Delimiter = CSV, "utf-8", bom, f.delim
+	if f.delim == '\t' {
+		t.found.Format = TSV
+	}
+	if err := t.readHeader(n); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// readHeader goes on to the first record whose columns are enough to make a
+// mapping. The lines above it are titles.
+func (t *table) readHeader(n *names) error {
+	var missing *InputError
+	widest := 0
+	for range headerWithin {
+		err := t.records.next(&t.rec)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if t.rec.fault != nil {
+			continue
+		}
+		header := readCells(&t.rec, t.found.Delimiter)
+		at, two := n.match(header)
+		lacks := n.missing(at, header)
+		if two != nil && lacks == nil {
+			two.Line = t.rec.line
+			return two
+		}
+		if lacks == nil {
+			return t.useHeader(header, at)
+		}
+		if len(header) > widest {
+			missing, widest = lacks, len(header)
+			missing.Line = t.rec.line
+		}
+		t.found.Skipped++
+	}
+	if missing == nil {
+		return &InputError{Message: say("no-header")}
+	}
+	return missing
+}
+
+func (t *table) useHeader(header []string, at layout) error {
+	t.at, t.width = at, len(header)
+	for i, h := range header {
+		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(h)), ownPrefix) {
+			continue
+		}
+		t.own = append(t.own, i)
+	}
+	t.prefix = len(t.own)
+	if t.prefix == 0 || t.own[t.prefix-1] != t.prefix-1 {
+		t.prefix = -1
+	}
+	for t.named = t.width; t.named > 0 && strings.TrimSpace(header[t.named-1]) == ""; {
+		t.named--
+	}
+	var raw [fieldCount][]byte
+	for f, i := range at {
+		if i < 0 {
+			continue
+		}
+		raw[f] = t.rec.cell(i)
+		t.checker.columns[f] = strings.TrimSpace(header[i])
+		if f != fieldOneTag {
+			t.found.Columns = append(t.found.Columns, Column{Field: fieldNames[f], Name: t.checker.columns[f]})
+		}
+	}
+	t.found.Tags = t.checker.split != "" || at[fieldOneTag] >= 0
+	t.found.Header = bytes.Clone(t.ownText())
+	var err error
+	t.decoder, err = newDecoder(t.found.Delimiter, &raw)
+	return err
+}
+
+func (t *table) layout() Layout { return t.found }
+
+func (t *table) next(row *Row) error {
+	rec := &t.rec
+	for {
+		if err := t.records.next(rec); err != nil {
+			return err
+		}
+		if rec.fault != nil || !rec.blank() {
+			break
+		}
+	}
+	t.number++
+	row.Number, row.Line = t.number, rec.line
+	if rec.fault != nil {
+		row.Err = rec.fault
+		t.padOwn(0)
+		row.Own = t.joined
+		t.extra = quoteCell(append(t.extra[:0], t.found.Delimiter), rec.text)
+		row.Surplus = t.extra
+		return nil
+	}
+	if n := len(rec.cells); n > t.width {
+		row.Surplus = rec.text[rec.cells[t.width].from-1:]
+		if !rec.blankFrom(t.width) {
+			row.Err = &Fault{Message: say("many-cells", n, t.width)}
+		}
+	} else if n < t.named {
+		row.Err = &Fault{Message: say("few-cells", n, t.width)}
+	}
+	row.Own = t.ownText()
+	if !utf8.Valid(rec.text) {
+		row.Err = &Fault{Message: say("bad-text", t.found.Encoding)}
+	}
+	if row.Err != nil {
+		return nil
+	}
+	if err := t.decode(rec); err != nil {
+		return err
+	}
+	t.checker.check(row, &t.cells)
+	return nil
+}
+
+// decode takes the identifying cells out of the record. Where they hold no
+// quotation mark their text is their value.
+func (t *table) decode(rec *record) error {
+	plain := true
+	for f, i := range t.at {
+		t.cells[f] = nil
+		if i >= 0 && i < len(rec.cells) {
+			t.cells[f] = bytes.TrimSpace(rec.cell(i))
+			plain = plain && (!rec.quote || bytes.IndexByte(t.cells[f], '"') < 0)
+		}
+	}
+	if plain {
+		return nil
+	}
+	return t.decoder.decode(&t.cells)
+}
+
+// ownText is the text of the record in the user's columns, padded to the width
+// of the header.
+func (t *table) ownText() []byte {
+	rec := &t.rec
+	if n := t.prefix; n > 0 && len(rec.cells) >= n {
+		return rec.text[:rec.cells[n-1].to]
+	}
+	t.padOwn(len(rec.cells))
+	return t.joined
+}
+
+// padOwn joins those of the first n cells that are the user's, with empty
+// cells for the rest.
+func (t *table) padOwn(n int) {
+	t.joined = t.joined[:0]
+	for k, i := range t.own {
+		if k > 0 {
+			t.joined = append(t.joined, t.found.Delimiter)
+		}
+		if i < n {
+			t.joined = append(t.joined, t.rec.cell(i)...)
+		}
+	}
+}
+
+// blank tells a record without any text in its cells, which spreadsheets write
+// for an empty row.
+func (r *record) blank() bool { return r.blankFrom(0) }
+
+func (r *record) blankFrom(i int) bool {
+	for ; i < len(r.cells); i++ {
+		if cell := bytes.TrimSpace(r.cell(i)); len(cell) > 0 && string(cell) != `""` {
+			return false
+		}
+	}
+	return true
+}
+
+// feed hands one record at a time to a csv.Reader, so that the reader never
+// sees further than the record.
+type feed struct{ bytes.Buffer }
+
+// readCells decodes all cells of a record.
+func readCells(r *record, delim byte) []string {
+	var in feed
+	for i := range r.cells {
+		in.add(bytes.TrimSpace(r.cell(i)), delim, i == 0)
+	}
+	in.WriteByte('\n')
+	cells, err := newCSVReader(&in, delim).Read()
+	if err != nil { // one empty cell makes an empty line, which csv skips
+		return make([]string, len(r.cells))
+	}
+	return cells
+}
+
+func (in *feed) add(cell []byte, delim byte, first bool) {
+	if !first {
+		in.WriteByte(delim)
+	}
+	in.Write(cell)
+}
+
+func newCSVReader(in *feed, delim byte) *csv.Reader {
+	r := csv.NewReader(in)
+	r.Comma = rune(delim)
+	r.LazyQuotes = true // the framer has judged the quotation marks already
+	r.ReuseRecord = true
+	return r
+}
+
+// idCells are the cells that matter, as gocsv decodes them.
+type idCells struct {
+	Tag            string `csv:"tagId"`
+	Client         string `csv:"clientId"`
+	Platform       string `csv:"platform"`
+	PlatformClient string `csv:"platformClientId"`
+	Bot            string `csv:"botId"`
+	OneTag         string `csv:"mantatag_tag"`
+}
+
+// decoder decodes the identifying cells of a record by gocsv.
+type decoder struct {
+	in    feed
+	delim byte
+	csv   *gocsv.Unmarshaller
+}
+
+// newDecoder takes the cells of the header, indexed by field; there is none
+// for a field without a column.
+func newDecoder(delim byte, header *[fieldCount][]byte) (*decoder, error) {
+	d := &decoder{delim: delim}
+	d.write(header)
+	var err error
+	if d.csv, err = gocsv.NewUnmarshaller(newCSVReader(&d.in, delim), idCells{}); err != nil {
+		return nil, err
+	}
+	err = d.csv.RenormalizeHeaders(func([]string) []string { return slices.Clone(fieldNames[:]) })
+	return d, err
+}
+
+func (d *decoder) write(cells *[fieldCount][]byte) {
+	d.in.Reset()
+	for f, cell := range cells {
+		d.in.add(cell, d.delim, f == 0)
+	}
+	d.in.WriteByte('\n')
+}
+
+// decode replaces the raw cells by their values.
+func (d *decoder) decode(cells *[fieldCount][]byte) error {
+	d.write(cells)
+	v, err := d.csv.Read()
+	if err != nil {
+		return err
+	}
+	c := v.(idCells)
+	*cells = [fieldCount][]byte{[]byte(c.Tag), []byte(c.Client), []byte(c.Platform), []byte(c.PlatformClient), []byte(c.Bot), []byte(c.OneTag)}
+	return nil
+}

@@ -1,0 +1,123 @@
+package ingest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Message is a sentence by its name and arguments, so that it can be said in
+// any language that has a catalogue; Error and String say it in English.
+type Message struct {
+	ID   string // stable, such as "no-tag"
+	Args []any  // strings and integers
+}
+
+func (m Message) String() string {
+	if m.ID == "" {
+		return ""
+	}
+	return fmt.Sprintf(english[m.ID], m.Args...)
+}
+
+// English returns the catalogue of all messages of this package: a format for
+// each ID, its verbs numbered (%[1]s), for a translation to stand beside.
+func English() map[string]string { return maps.Clone(english) }
+
+// Fault is the reason for which a row cannot be sent.
+type Fault struct {
+	Message
+	Field  string // the identifying field at fault, such as tagId; empty for the row as a whole
+	Column string // that field's column or key in the input, where it has one
+}
+
+func (f *Fault) Error() string { return f.Message.String() }
+
+// Note is something about a row that does not keep it from being sent.
+type Note struct {
+	Message
+	Field  string
+	Column string
+	Mended bool // a cell was read as what it surely meant; otherwise it is only odd
+}
+
+// InputError is a fault of the input as a whole, or of how it was to be read:
+// the run cannot go on until the user has changed something.
+type InputError struct {
+	File string
+	Line int64 // 0 where the fault has no line
+	Message
+	Hint Message // what to do; may be empty
+	Err  error   // the cause, where there is one
+}
+
+func (e *InputError) Error() string {
+	place := e.File
+	if e.Line > 0 {
+		place = fmt.Sprintf("%s:%d", e.File, e.Line)
+	}
+	if hint := e.Hint.String(); hint != "" {
+		return fmt.Sprintf("%s: %s; %s", place, e.Message, hint)
+	}
+	return fmt.Sprintf("%s: %s", place, e.Message)
+}
+
+func (e *InputError) Unwrap() error { return e.Err }
+
+func say(id string, args ...any) Message { return Message{ID: id, Args: args} }
+
+// IDs returns the names of all messages in order.
+func IDs() []string { return slices.Sorted(maps.Keys(english)) }
+
+// english says each message. Arguments are numbered, so that another language
+// can put them in its own order.
+var english = map[string]string{
+	// Rows.
+	"no-tag":             "the row has no tag: its %[1]s is empty",
+	"no-client":          "the row names no client: it needs clientId, or platform with platformClientId",
+	"no-platform":        "the row has a platformClientId and no platform: fill the cell, or give --platform for all such rows",
+	"no-platform-client": "the row has a platform and no platformClientId: fill the cell, or give a clientId",
+	"unknown-platform":   "the platform %[1]q is not one of line, facebook, instagram, liveChat, whatsapp",
+	"other-bot":          "the row belongs to bot %[1]q, and this run is for bot %[2]q, whose token reaches only its own clients",
+	"few-cells":          "the row has %[1]d cells where the header has %[2]d",
+	"many-cells":         "the row has %[1]d cells where the header has %[2]d",
+	"stray-quote":        "a quotation mark opens a cell and does not close it properly",
+	"long-row":           "the row is longer than %[1]d bytes, of which the first %[2]d are kept here",
+	"long-cell":          "a cell of the row is longer than %[1]d bytes",
+	"bad-text":           "the row is not valid %[1]s text",
+	"not-object":         "the line is not a JSON object",
+	"nested":             "%[1]s is not a string or a number",
+	"twice":              "the object has %[1]s twice, with different values",
+	"float-number":       "%[1]s is the JSON number %[2]s, which is no id: write ids as strings",
+	"tag-not-in-row":     "mantatag_tag names %[1]q, which the row's tag cell does not hold: correct the one or clear the other",
+	"scientific":         "%[1]s is %[2]q, a long number that a spreadsheet has shortened: format the column as text before the export",
+	"rounded":            "%[1]s is %[2]q, which looks rounded past its 15th digit by a spreadsheet: format the column as text and export again",
+	"control":            "%[1]s holds a control character or a line break",
+	"replaced":           "%[1]s holds a replacement character: its text was lost in an earlier conversion",
+	"quote-in-id":        "%[1]s is %[2]q, which holds a stray quotation mark",
+
+	// The input as a whole.
+	"folder":        "it is a folder, not a file",
+	"missing":       "there is no such file",
+	"unreadable":    "it cannot be read: %[1]s",
+	"irregular":     "it is not a regular file",
+	"empty":         "the file is empty",
+	"no-header":     "there is no header and no row in it",
+	"changed":       "the file was changed while it was read",
+	"no-columns":    "the header has no column for %[1]s; its columns are %[2]s",
+	"two-columns":   "the columns %[1]q and %[2]q both stand for %[3]s",
+	"no-map-column": "there is no column %[1]q for %[2]s; the columns are %[3]s",
+	"bad-map":       "there is no field %[1]q to map: the fields are tagId, clientId, platform, platformClientId, botId",
+	"bad-platform":  "the platform %[1]q given for all rows is not one of line, facebook, instagram, liveChat, whatsapp",
+	"bad-format":    "there is no format %[1]q: it is one of auto, csv, tsv, ndjson, xlsx",
+	"json-array":    "it is one JSON array, not one object a line",
+	"json-pretty":   "it is a JSON object over several lines, not one object a line",
+
+	// What to do about it.
+	"hint-map":             "name the column with --map %[1]s=COLUMN",
+	"hint-nearest":         "the nearest is %[2]q: name it with --map %[1]s=%[2]q",
+	"hint-map-or-give":     "name the column with --map %[1]s=COLUMN, or give one value for all rows with %[2]s",
+	"hint-nearest-or-give": "the nearest is %[2]q: name it with --map %[1]s=%[2]q, or give one value for all rows with %[3]s",
+	"hint-again":           "run the same command again when nothing writes to it: what is done will not be sent again",
+	"hint-jq":              "turn it into one object a line, for example with jq -c",
+}
