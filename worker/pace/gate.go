@@ -1,0 +1,129 @@
+package pace
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// gate lets requests through one by one as the law says. It has no clock and
+// never blocks, so that the simulation runs the same code as Pacer.
+type gate struct {
+	law         State
+	bucket      *rate.Limiter
+	next        *rate.Reservation // of the one who waits; nil: none yet
+	concurrency int
+	inFlight    int
+	fresh       int // of these, admitted since the last stop
+}
+
+// pass is one request's way through the gate.
+type pass struct {
+	stop     int // State.Stops when admitted
+	sent     time.Time
+	inFlight int // when sent, itself included
+}
+
+func newGate(o Options, now time.Time) *gate {
+	law := Start(o, now)
+	return &gate{
+		law:         law,
+		bucket:      rate.NewLimiter(limit(law.Rate), burst(law)),
+		concurrency: max(1, o.Concurrency),
+	}
+}
+
+// limit is r for the bucket, in which no rate is Inf.
+func limit(r float64) rate.Limit {
+	if r == 0 {
+		return rate.Inf
+	}
+	return rate.Limit(r)
+}
+
+// burst is the depth of our bucket. Ten milliseconds' worth makes up for
+// timers that fire late, which at depth 1 would lose tokens.
+func burst(s State) int {
+	return max(1+int(s.Rate/100), s.Burst)
+}
+
+// admit lets one request in, or says how long it has to wait at least; 0 is
+// until a reply comes.
+func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
+	if wait := g.law.Until.Sub(now); wait > 0 {
+		g.unreserve(now)
+		return pass{}, wait, false
+	}
+	if g.inFlight >= g.concurrency || g.fresh >= g.law.InFlight {
+		return pass{}, 0, false
+	}
+	if g.next == nil {
+		g.next = g.bucket.ReserveN(now, 1)
+	}
+	if wait := g.next.DelayFrom(now); wait > 0 {
+		return pass{}, wait, false
+	}
+	g.next = nil
+	g.inFlight++
+	g.fresh++
+	return pass{stop: g.law.Stops}, 0, true
+}
+
+func (g *gate) unreserve(now time.Time) {
+	if g.next != nil {
+		g.next.CancelAt(now)
+		g.next = nil
+	}
+}
+
+// leave is the moment of sending; false if a pause began since admit.
+func (g *gate) leave(p *pass, now time.Time) bool {
+	if p.stop != g.law.Stops || now.Before(g.law.Until) {
+		g.cancel(*p)
+		return false
+	}
+	p.sent, p.inFlight = now, g.inFlight
+	return true
+}
+
+func (g *gate) cancel(p pass) {
+	g.inFlight--
+	if p.stop == g.law.Stops {
+		g.fresh--
+	}
+}
+
+// reply tells the law; changed is whether the decision is worth a line.
+func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) {
+	g.cancel(p)
+	before := g.law
+	g.law = g.law.Next(Observation{
+		Kind: r.Kind, Hint: r.Hint,
+		Sent: p.sent, InFlight: p.inFlight, Stale: p.stop != before.Stops,
+	}, now)
+	if g.law.Rate != before.Rate || g.law.Burst != before.Burst {
+		g.unreserve(now)
+		g.bucket.SetLimitAt(now, limit(g.law.Rate))
+		g.bucket.SetBurstAt(now, burst(g.law))
+	}
+	if g.law.Stops != before.Stops {
+		g.fresh = 0
+		// What the bucket held belongs to the time before the refusal.
+		g.unreserve(now)
+		if held := g.bucket.TokensAt(now); held >= 1 && !math.IsInf(held, 1) {
+			g.bucket.AllowN(now, int(held))
+		}
+	}
+	d = Decision{At: now, Reason: g.law.Reason, Rate: g.law.Rate, PausedUntil: g.law.Until}
+	return d, g.law.Reason != before.Reason || g.law.Stops != before.Stops
+}
+
+func (g *gate) status(now time.Time) Status {
+	return Status{
+		Rate:        g.law.Rate,
+		PausedUntil: g.law.Until,
+		InFlight:    g.inFlight,
+		Learned:     g.law.Learned(now),
+	}
+}
