@@ -62,20 +62,11 @@ func NewHTTP(conns int) *http.Client {
 func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m Mapping) Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	var written atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		// From its first byte on, a request may have been understood.
-		WroteHeaders: func() { written.Store(true) },
-	})
-
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint("/openapi/clientTagMapping"), bytes.NewReader(m.encode(cred.Secret)))
+	ctx, written := traceWritten(ctx)
+	req, err := c.request(ctx, "/openapi/clientTagMapping", cred, m.encode(cred.Secret))
 	if err != nil {
 		return Answer{Class: Misdirected, Message: oneLine(err.Error())}
 	}
-	req.Header.Set("Authorization", "Bearer "+cred.Token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", c.UserAgent)
 	req.Header.Set("X-Request-Id", requestID)
 
 	res, err := c.HTTP.Do(req)
@@ -96,6 +87,28 @@ func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m 
 	a := classify(res.StatusCode, res.Header, body)
 	a.Received = received
 	return a
+}
+
+// request is a POST with everything that the API asks of one.
+func (c *Client) request(ctx context.Context, path string, cred Credentials, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint(path), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+cred.Token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.UserAgent)
+	return req, nil
+}
+
+// traceWritten is a context in which a request says whether it left: from the
+// end of its head on, the server may have understood it.
+func traceWritten(ctx context.Context) (context.Context, *atomic.Bool) {
+	var written atomic.Bool
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { written.Store(true) },
+	}), &written
 }
 
 func (c *Client) endpoint(path string) string {

@@ -1,0 +1,173 @@
+package worker
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"mantatag/ingest"
+	"mantatag/report/journal"
+	"mantatag/worker/manta"
+	"mantatag/worker/pace"
+)
+
+// attempts is what is known of one row while the pool has it.
+type attempts struct {
+	row     ingest.Row
+	key     journal.Key
+	streaks []int // of the failures so far: see outage.spent
+	inDoubt bool
+}
+
+// tag makes requests for a row until it has an outcome or the run stops, in
+// which case it stays pending. answered is called once a request was answered.
+func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered func()) {
+	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt}
+	for {
+		permit, err := r.outage.enter(r.intake)
+		if err != nil {
+			return
+		}
+		ticket, err := r.Pace.Wait(r.intake)
+		if err != nil {
+			r.outage.leave(permit)
+			return
+		}
+		if r.outage.stale(permit) {
+			// The outage began while the row waited for the bucket.
+			ticket.Cancel()
+			r.outage.leave(permit)
+			continue
+		}
+		id := r.requestID()
+		if !r.record(a, journal.Entry{Kind: journal.Intent, Request: id}) {
+			ticket.Cancel()
+			r.outage.leave(permit)
+			return
+		}
+		if !ticket.Send() {
+			r.outage.leave(permit)
+			if !r.record(a, journal.Entry{Kind: journal.Unsent}) {
+				return
+			}
+			continue
+		}
+		cred := r.login.current()
+		r.notify(Event{Kind: Sent, Row: row, Request: id})
+		start := time.Now()
+		answer := r.Client.Tag(r.ctx, cred, id, manta.Mapping(row.Mapping))
+		latency := time.Since(start)
+		ticket.Done(reply(answer))
+		r.notify(Event{Kind: Answered, Row: row, Request: id, Answer: answer, Latency: latency})
+		again, pause := r.settle(a, permit, cred, answer)
+		answered()
+		if !again || !r.sleep(pause) {
+			return
+		}
+	}
+}
+
+// settle records what an answer means for the row, and reports whether to send
+// it again and after what back-off.
+func (r *run) settle(a *attempts, p permit, cred manta.Credentials, answer manta.Answer) (again bool, pause time.Duration) {
+	e := journal.Entry{Status: answer.Status, Code: answer.Code, Reason: answer.Message}
+	switch answer.Class {
+	case manta.Tagged:
+		r.outage.good(p)
+		r.proven.Store(true)
+		r.refusals.Store(0)
+		e.Kind, a.inDoubt = journal.Succeeded, false
+		r.record(a, e)
+		return false, 0
+
+	case manta.RowRefused:
+		r.outage.good(p)
+		r.proven.Store(true)
+		// Only a 403 may mean that the mapping is there already.
+		a.inDoubt = a.inDoubt && answer.Status == http.StatusForbidden
+		e.Kind = journal.Failed
+		r.record(a, e)
+		if n := r.refusals.Add(1); r.StopAfterFailures > 0 && n >= int64(r.StopAfterFailures) {
+			r.stop(&Stop{By: ByFailures, Message: fmt.Sprintf("%d rows in a row were refused with no success between (the last: %s); check the tag and the ids, or raise --stop-after-failures", n, answer.Message)})
+		}
+		return false, 0
+
+	case manta.Throttled:
+		r.outage.good(p)
+		e.Kind = journal.Refused
+		return r.record(a, e), 0
+
+	case manta.CredentialsRefused, manta.BotRefused:
+		r.outage.good(p)
+		e.Kind = journal.Refused
+		return r.record(a, e) && r.renew(cred, answer), 0
+
+	case manta.Misdirected:
+		r.outage.leave(p)
+		e.Kind = journal.Refused
+		r.record(a, e)
+		r.stop(&Stop{By: ByConfig, Message: answer.Message + "; check --api-url and the network"})
+		return false, 0
+
+	case manta.NoAnswer:
+		a.inDoubt = true
+		e.Kind = journal.Lost
+	default:
+		e.Kind = journal.Refused
+	}
+
+	a.streaks = append(a.streaks, r.outage.bad(p, answer.Message))
+	if a.inDoubt && r.HoldInDoubt || r.outage.spent(a.streaks) >= r.Attempts {
+		e.Kind = journal.Retryable
+		r.record(a, e)
+		return false, 0
+	}
+	return r.record(a, e), backoff(len(a.streaks), rand.Float64())
+}
+
+// record writes an entry about the row, and reports false if it could not: then
+// the run stops, since no outcome may be claimed that is not on disk.
+func (r *run) record(a *attempts, e journal.Entry) bool {
+	e.Key, e.Row, e.At = a.key, a.row.Number, time.Now()
+	e.Attempts, e.InDoubt = r.outage.spent(a.streaks), a.inDoubt
+	switch e.Kind {
+	case journal.Intent, journal.Succeeded, journal.Failed:
+		e.Attempts++ // the request that it is about
+	}
+	if err := r.Journal.Append(r.ctx, e); err != nil {
+		r.stop(&Stop{By: ByDisk, Message: err.Error(), Err: err})
+		return false
+	}
+	switch e.Kind {
+	case journal.Succeeded, journal.Failed, journal.Retryable:
+		r.notify(Event{Kind: Settled, Row: a.row, Entry: e})
+	}
+	return true
+}
+
+// sleep waits for d and reports false if the run stops meanwhile.
+func (r *run) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-r.intake.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+func reply(a manta.Answer) pace.Reply {
+	p := pace.Reply{}
+	switch a.Class {
+	case manta.Throttled:
+		p.Kind = pace.Throttled
+	case manta.NoAnswer:
+		p.Kind = pace.Lost
+	}
+	if a.Header != nil {
+		p.Hint = pace.ParseHint(a.Header.Values, a.Received)
+	}
+	return p
+}

@@ -1,0 +1,36 @@
+package worker
+
+import (
+	"time"
+
+	"mantatag/ingest"
+	"mantatag/report/journal"
+	"mantatag/worker/manta"
+)
+
+// Event tells the command what happens, for its progress and its log.
+type Event struct {
+	Kind    EventKind
+	Row     ingest.Row    // Read, Skipped, Sent, Answered, Settled
+	Answer  manta.Answer  // Answered
+	Request string        // Sent, Answered: the request id
+	Latency time.Duration // Answered
+	Entry   journal.Entry // Settled
+	Message string        // Outage, Renewed
+}
+
+// EventKind says what an Event tells of.
+type EventKind uint8
+
+const (
+	Read       EventKind = iota // a row came out of the input
+	Unsendable                  // … and cannot be sent: failed
+	Duplicate                   // … and asks for what an earlier row of this input asks for
+	Skipped                     // … and has its outcome from an earlier run
+	Sent                        // a request leaves
+	Answered                    // … and was answered, or given up
+	Settled                     // a row has its outcome
+	OutageBegan
+	OutageEnded
+	Renewed // the credentials were read again and had changed
+)

@@ -1,0 +1,57 @@
+package manta
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// ErrRenewalLost says that the request for a new pair was sent and its answer
+// did not come: the old pair may be dead and the new one unknown.
+var ErrRenewalLost = errors.New("the answer to the renewal was lost, so the old pair may be dead and the new one unknown: look the pair up in MantaGO before anything else is tried")
+
+// Renew asks for a new pair (POST /openapi/token; the bearer may have expired).
+// From its success on the old pair is dead, so the caller must have a place
+// ready to keep the new one.
+func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	body, err := json.Marshal(map[string]string{"secret": cred.Secret})
+	if err != nil {
+		return Credentials{}, err
+	}
+	ctx, written := traceWritten(ctx)
+	req, err := c.request(ctx, "/openapi/token", cred, body)
+	if err != nil {
+		return Credentials{}, err
+	}
+	res, err := c.HTTP.Do(req)
+	if err != nil {
+		if written.Load() {
+			return Credentials{}, fmt.Errorf("%s: %w", c.reason(err), ErrRenewalLost)
+		}
+		return Credentials{}, errors.New(c.unanswered(err, false).Message)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	var pair struct {
+		Success   bool   `json:"success"`
+		APIToken  string `json:"apiToken"`
+		APISecret string `json:"apiSecret"`
+	}
+	if err == nil && res.StatusCode == http.StatusOK && json.Unmarshal(text, &pair) == nil && pair.Success && pair.APIToken != "" && pair.APISecret != "" {
+		return Credentials{Token: pair.APIToken, Secret: pair.APISecret}, nil
+	}
+	if res.StatusCode/100 == 2 {
+		// It says success, or said it before it broke off.
+		return Credentials{}, fmt.Errorf("the answer (%s) holds no new pair: %w", name(res.StatusCode), ErrRenewalLost)
+	}
+	a := classify(res.StatusCode, res.Header, text)
+	if a.Code != 0 {
+		return Credentials{}, fmt.Errorf("the API refused to renew the pair (%s: %s, code %d)", name(res.StatusCode), a.Message, a.Code)
+	}
+	return Credentials{}, fmt.Errorf("the API did not renew the pair (%s: %s)", name(res.StatusCode), a.Message)
+}

@@ -1,0 +1,168 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// server stands for an API that fails in a window of time.
+type server struct {
+	from, to time.Time
+	sent     atomic.Int64
+	failed   atomic.Int64
+}
+
+func (s *server) works() bool {
+	s.sent.Add(1)
+	time.Sleep(20 * time.Millisecond)
+	now := time.Now()
+	if now.Before(s.from) || !now.Before(s.to) {
+		return true
+	}
+	s.failed.Add(1)
+	return false
+}
+
+// drive has concurrency goroutines get rows done, each row until it succeeds.
+func drive(ctx context.Context, o *outage, s *server, concurrency, rows int) (done, spent int) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	next := make(chan struct{}, rows)
+	for range rows {
+		next <- struct{}{}
+	}
+	close(next)
+	for range concurrency {
+		wg.Go(func() {
+			for range next {
+				var streaks []int
+				for {
+					p, err := o.enter(ctx)
+					if err != nil {
+						return
+					}
+					if s.works() {
+						o.good(p)
+						mu.Lock()
+						done++
+						spent = max(spent, o.spent(streaks))
+						mu.Unlock()
+						break
+					}
+					streaks = append(streaks, o.bad(p, "503"))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return done, spent
+}
+
+// TestOutageCostsFewRequests: ten seconds in which everything fails cost at
+// most 50 requests beyond the rows, and no row an attempt.
+func TestOutageCostsFewRequests(t *testing.T) {
+	for _, concurrency := range []int{1, 8, 32} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &server{from: time.Now().Add(time.Second)}
+			s.to = s.from.Add(10 * time.Second)
+			var began, ended int
+			o := newOutage(10*time.Minute, func(string) { t.Error("gave up") }, func(on bool, _ string) {
+				if on {
+					began++
+				} else {
+					ended++
+				}
+			})
+			const rows = 5000
+			done, spent := drive(t.Context(), o, s, concurrency, rows)
+			if done != rows || spent != 0 {
+				t.Errorf("%d in flight: %d rows done, a row spent %d attempts of its own", concurrency, done, spent)
+			}
+			if extra := s.sent.Load() - rows; extra > 50 {
+				t.Errorf("%d in flight: %d requests beyond the rows", concurrency, extra)
+			}
+			if began != 1 || ended != 1 {
+				t.Errorf("%d outages began, %d ended", began, ended)
+			}
+		})
+	}
+}
+
+// TestErrorRateIsNoOutage: one answer in five fails, and nobody stops for it.
+func TestErrorRateIsNoOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutage(time.Minute, func(string) { t.Error("gave up") }, func(bool, string) { t.Error("an outage") })
+		start := time.Now()
+		for i := range 1000 {
+			p, err := o.enter(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i%5 == 0 {
+				if n := o.spent([]int{o.bad(p, "500")}); n != 1 {
+					t.Fatalf("the attempt counts %d times", n)
+				}
+			} else {
+				o.good(p)
+			}
+		}
+		if time.Since(start) != 0 {
+			t.Errorf("paused for %s", time.Since(start))
+		}
+	})
+}
+
+// TestOutageGivesUp: an outage that outlasts its time-out says so, and those
+// who wait leave when their context ends.
+func TestOutageGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &server{from: time.Now(), to: time.Now().Add(time.Hour)}
+		o := newOutage(time.Minute, func(string) { cancel() }, func(bool, string) {})
+		start := time.Now()
+		done, _ := drive(ctx, o, s, 32, 100)
+		if d := time.Since(start); done != 0 || d < time.Minute || d > time.Minute+longestProbe+time.Second {
+			t.Errorf("%d rows done, gave up after %s", done, d)
+		}
+	})
+}
+
+// TestStalledRequestsDoNotHoldTheProbe: those in flight when an outage begins
+// may stall; the probe goes out all the same, and so does what follows it.
+func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutage(time.Hour, func(string) {}, func(bool, string) {})
+		var stalled []permit
+		for range 30 + outageAfter {
+			p, err := o.enter(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			stalled = append(stalled, p)
+		}
+		for _, p := range stalled[30:] {
+			o.bad(p, "503")
+		}
+		start := time.Now()
+		for range 20 {
+			p, err := o.enter(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.good(p)
+		}
+		if time.Since(start) > firstProbe {
+			t.Errorf("twenty rows took %s", time.Since(start))
+		}
+		for _, p := range stalled[:30] {
+			o.good(p)
+		}
+		if o.inFlight != 0 {
+			t.Errorf("%d in flight at the end", o.inFlight)
+		}
+	})
+}

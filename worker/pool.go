@@ -1,0 +1,171 @@
+// Package worker takes rows from ingest, has each mapping made by the API at
+// the pace that the API allows, and records in the journal what became of it.
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mantatag/ingest"
+	"mantatag/report/journal"
+	"mantatag/worker/manta"
+	"mantatag/worker/pace"
+)
+
+// rowsPerRequest is how many rows the pool holds for each request that may be
+// in flight: the others wait for the bucket or sit out a back-off, so that a
+// few slow rows do not idle the connection.
+const rowsPerRequest = 4
+
+// Rows is where the pool takes rows from; [ingest.Reader] is one. Next's error
+// at the end is io.EOF.
+type Rows interface {
+	Next() (ingest.Row, error)
+}
+
+// Pool tags rows. All fields but Renew and Notify are needed.
+type Pool struct {
+	Client  *manta.Client
+	Pace    *pace.Pacer
+	Journal *journal.Journal
+
+	Host string // the API's, for keys
+	Bot  string
+
+	Concurrency       int           // most requests in flight
+	Attempts          int           // most attempts at a row in one run
+	OutageTimeout     time.Duration // how long an outage may last
+	StopAfterFailures int           // refusals in a row that end the run; 0: any number
+	RetryFailed       bool          // send failed mappings again too
+	HoldInDoubt       bool          // never send a mapping in doubt again
+
+	Credentials manta.Credentials
+	// Renew reads the credentials again after the API refused used with answer.
+	// Its error, where there are no others, stops the run and reaches the user.
+	Renew func(ctx context.Context, used manta.Credentials, answer manta.Answer) (manta.Credentials, error)
+
+	// Notify is called from many goroutines at once.
+	Notify func(Event)
+}
+
+// run is the state of one Run.
+type run struct {
+	*Pool
+	ctx    context.Context // of requests in flight
+	intake context.Context // of everything that comes before a request
+	stop   context.CancelCauseFunc
+	outage *outage
+	login  login
+
+	session  string // makes request ids unique among runs
+	requests atomic.Int64
+	refusals atomic.Int64 // since the last success
+	proven   atomic.Bool  // the API has accepted the credentials
+}
+
+// Run takes rows until their end or until intake is done, waits for those that
+// were sent, and returns nil if every row that was read has its outcome or was
+// passed over because it had one. Otherwise it returns the cause of intake, or
+// the *Stop that ended the run. Cancelling ctx gives up requests in flight.
+func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
+	intake, stop := context.WithCancelCause(intake)
+	defer stop(nil)
+	r := &run{Pool: p, ctx: ctx, intake: intake, stop: stop, session: strings.ToLower(rand.Text()[:10])}
+	r.login.cred = p.Credentials
+	r.outage = newOutage(p.OutageTimeout, func(why string) {
+		r.stop(&Stop{By: ByOutage, Message: fmt.Sprintf("the API has not answered properly for %s (%s); the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)})
+	}, func(on bool, why string) {
+		kind := OutageEnded
+		if on {
+			kind = OutageBegan
+		}
+		r.notify(Event{Kind: kind, Message: why})
+	})
+
+	var pool errgroup.Group
+	pool.SetLimit(rowsPerRequest * p.Concurrency)
+	err := r.takeIn(rows, &pool)
+	_ = pool.Wait() // what a row meets is its outcome or stops the run; no task returns an error
+	if cause := context.Cause(intake); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// takeIn reads rows and gives those that have to be sent to the pool.
+func (r *run) takeIn(rows Rows, pool *errgroup.Group) error {
+	for r.intake.Err() == nil {
+		row, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return &Stop{By: ByInput, Message: err.Error(), Err: err}
+		}
+		key, ref, ok := r.admit(row)
+		if !ok {
+			continue
+		}
+		row = row.Clone()
+		answered := make(chan struct{})
+		once := sync.OnceFunc(func() { close(answered) })
+		pool.Go(func() error {
+			defer once()
+			r.tag(row, key, ref, once)
+			return nil
+		})
+		if !r.proven.Load() {
+			// Until the API has accepted the credentials, one request at a
+			// time: a wrong token costs one.
+			<-answered
+		}
+	}
+	return nil
+}
+
+// admit says whether a row has to be sent.
+func (r *run) admit(row ingest.Row) (journal.Key, journal.Ref, bool) {
+	r.notify(Event{Kind: Read, Row: row})
+	if row.Err != nil {
+		r.notify(Event{Kind: Unsendable, Row: row})
+		return journal.Key{}, journal.Ref{}, false
+	}
+	key := r.key(row)
+	if r.Journal.First(key, row.Number) != row.Number {
+		r.notify(Event{Kind: Duplicate, Row: row})
+		return key, journal.Ref{}, false
+	}
+	ref := r.Journal.Lookup(key)
+	switch {
+	case ref.State == journal.Succeeded,
+		ref.State == journal.Failed && !r.RetryFailed,
+		ref.InDoubt && r.HoldInDoubt:
+		r.notify(Event{Kind: Skipped, Row: row})
+		return key, ref, false
+	}
+	return key, ref, true
+}
+
+func (r *run) key(row ingest.Row) journal.Key {
+	return journal.NewKey(r.Host, r.Bot, row.TagID, row.ClientID, row.Platform, row.PlatformClientID)
+}
+
+func (r *run) requestID() string {
+	return r.session + "-" + strconv.FormatInt(r.requests.Add(1), 10)
+}
+
+func (r *run) notify(e Event) {
+	if r.Notify != nil {
+		r.Notify(e)
+	}
+}
