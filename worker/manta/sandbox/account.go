@@ -54,7 +54,7 @@ type Account struct {
 }
 
 func (a Account) String() string {
-	return fmt.Sprintf("%d requests: %d accepted (%d of them again), %d over the limit (%d came too early), %d refused, %d met a fault",
+	return fmt.Sprintf("requests: %d; accepted: %d (again: %d); over the limit: %d (too early: %d); refused: %d; met a fault: %d",
 		a.Requests, a.Accepted, a.Repeated, a.RateLimited, a.Early, a.Refused, a.Faults)
 }
 

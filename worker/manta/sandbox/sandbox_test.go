@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -310,5 +311,41 @@ func TestFaultShares(t *testing.T) {
 	}
 	if again := count(1); !maps.Equal(got, again) {
 		t.Errorf("the same seed gave %v and then %v", got, again)
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	seen := 0
+	s := New(Options{Limiter: &ConcurrencyCap{Max: 8}, Faults: map[Fault]float64{ServerError: 0.1, Reset: 0.1, Truncated: 0.1},
+		Latency: time.Millisecond, Record: func(Record) { seen++ }})
+	server, err := Listen("127.0.0.1:0", s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	atOnce := &http.Client{Transport: &http.Transport{}}
+	var running sync.WaitGroup
+	for worker := range 16 {
+		running.Go(func() {
+			for n := range 25 {
+				req := newRequest(t, t.Context(), server.URL, mappingPath, Token, client(worker*25+n))
+				if res, err := atOnce.Do(req); err == nil {
+					io.Copy(io.Discard, res.Body)
+					res.Body.Close()
+				}
+			}
+		})
+	}
+	running.Wait()
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+	a := s.Account()
+	if a.Requests != 400 || seen != 400 || a.Accepted != s.Mappings()+a.Repeated {
+		t.Errorf("%d records, %d mappings, account: %v", seen, s.Mappings(), a)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if left := s.options.Limiter.(*ConcurrencyCap).inFlight; left != 0 {
+		t.Errorf("%d places in flight were never given back", left)
 	}
 }
