@@ -24,6 +24,7 @@ type checker struct {
 	split              string             // stands between the tags of a cell; "" for one tag a cell
 	columns            [fieldCount]string // names for messages; empty where there is no column
 
+	both    []byte
 	tags    [][]byte // of the present row, those still to come
 	lastTag string   // of the row before, which usually has the same
 }
@@ -35,6 +36,7 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 	if row.Err != nil {
 		return
 	}
+	row.Tag = string(bytes.TrimSpace(cells[fieldOneTag]))
 	several := c.split != "" || len(cells[fieldOneTag]) > 0
 	for f := fieldTag; f <= fieldBot; f++ {
 		if len(cells[f]) == 0 || f == fieldTag && several {
@@ -49,8 +51,7 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 		return
 	}
 	var m Mapping
-	m.ClientID = string(cells[fieldClient])
-	m.PlatformClientID = string(cells[fieldPlatformClient])
+	m.ClientID, m.PlatformClientID = c.ids(cells[fieldClient], cells[fieldPlatformClient])
 	if platform := cells[fieldPlatform]; len(platform) > 0 {
 		m.Platform = platformOf(string(platform))
 		if m.Platform == "" {
@@ -87,6 +88,13 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 		row.Err = c.fault(f, message)
 	}
 	return clean
+}
+
+// ids makes strings of both ids in one allocation, the only one of most rows.
+func (c *checker) ids(client, platformClient []byte) (string, string) {
+	c.both = append(append(c.both[:0], client...), platformClient...)
+	s := string(c.both)
+	return s[:len(client)], s[len(client):]
 }
 
 // tagOf is the tag as a string, which is that of the row before if it can be.

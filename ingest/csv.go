@@ -33,21 +33,21 @@ type table struct {
 
 	joined []byte // backs Row.Own where that is not a part of the text
 	extra  []byte // backs Row.Surplus likewise
-	cells  [fieldCount][]byte
 }
 
 func newTable(f *framer, o Options, c *checker, n *names, bom bool) (*table, error) {
 	t := &table{records: f, checker: c}
 	text := f.data()
-	f.cr, t.found.CRLF = lineEnds(text)
+	var delim byte
 	switch {
 	case o.Delimiter != "":
-		f.delim = o.Delimiter[0]
+		delim = o.Delimiter[0]
 	case o.Format == TSV:
-		f.delim = '\t'
-	default:
-		f.delim = sniffDelimiter(text, f.cr, n)
+		delim = '\t'
 	}
+	d := sniffDialect(text, delim, n)
+	f.delim, f.cr = d.delim, d.cr
+	t.found.CRLF = endsInCRLF(text)
 	t.found.Format, t.found.Encoding, t.found.BOM, t.found.Delimiter = CSV, "utf-8", bom, f.delim
 	if f.delim == '\t' {
 		t.found.Format = TSV
@@ -166,28 +166,42 @@ func (t *table) next(row *Row) error {
 	if row.Err != nil {
 		return nil
 	}
-	if err := t.decode(rec); err != nil {
+	var cells [fieldCount][]byte
+	if err := t.decode(rec, &cells); err != nil {
 		return err
 	}
-	t.checker.check(row, &t.cells)
+	t.checker.check(row, &cells)
 	return nil
 }
 
-// decode takes the identifying cells out of the record. Where they hold no
-// quotation mark their text is their value.
-func (t *table) decode(rec *record) error {
+// decode takes the identifying cells out of the record. A cell without
+// quotation marks, or with none but around it, has nothing to decode; gocsv
+// decodes the rest. Its reflection for each row would cost several times what
+// reading the row does, see BenchmarkRead.
+func (t *table) decode(rec *record, cells *[fieldCount][]byte) error {
 	plain := true
 	for f, i := range t.at {
-		t.cells[f] = nil
-		if i >= 0 && i < len(rec.cells) {
-			t.cells[f] = bytes.TrimSpace(rec.cell(i))
-			plain = plain && (!rec.quote || bytes.IndexByte(t.cells[f], '"') < 0)
+		if i < 0 || i >= len(rec.cells) {
+			continue
+		}
+		cell := bytes.TrimSpace(rec.cell(i))
+		cells[f] = cell
+		if rec.quote && len(cell) > 0 && bytes.IndexByte(cell, '"') >= 0 {
+			inner := cell[1:max(1, len(cell)-1)]
+			plain = plain && cell[0] == '"' && bytes.IndexByte(inner, '"') < 0 && bytes.IndexByte(inner, '\n') < 0
 		}
 	}
-	if plain {
-		return nil
+	if !plain {
+		return t.decoder.decode(cells)
 	}
-	return t.decoder.decode(&t.cells)
+	if rec.quote {
+		for f, cell := range cells {
+			if len(cell) > 0 && cell[0] == '"' {
+				cells[f] = cell[1 : len(cell)-1]
+			}
+		}
+	}
+	return nil
 }
 
 // ownText is the text of the record in the user's columns, padded to the width

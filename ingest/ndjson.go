@@ -45,9 +45,8 @@ func newObjects(f *framer, c *checker, n *names, bom bool) (*objects, error) {
 	if len(text) == 0 && f.err != nil {
 		return nil, &InputError{Message: say("no-header")}
 	}
-	_, crlf := lineEnds(text)
 	ob := &objects{lines: f, checker: c, names: n, keys: map[string]key{}}
-	ob.found = Layout{Format: NDJSON, Encoding: "utf-8", BOM: bom, CRLF: crlf, Tags: c.split != ""}
+	ob.found = Layout{Format: NDJSON, Encoding: "utf-8", BOM: bom, CRLF: endsInCRLF(text), Tags: c.split != ""}
 	return ob, nil
 }
 

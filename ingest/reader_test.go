@@ -125,7 +125,7 @@ var csvCases = []struct {
 		"3@4 !no-tag | |,e | "}},
 	{"one of the tags", "tagId,clientId,mantatag_tag\nt1|t2,c,t2\nt1|t2,c,t3\n", Options{SplitTags: "|"}, []string{
 		"1@2 t2 c   #t2 | t1|t2,c | ",
-		"2@3 !tag-not-in-row | t1|t2,c | "}},
+		"2@3 !tag-not-in-row #t3 | t1|t2,c | "}},
 }
 
 func TestCSV(t *testing.T) {
