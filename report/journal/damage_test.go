@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// sample is a small journal of two runs, the second cut off.
-func sample(t testing.TB) []byte {
+// sample is a small journal of some runs, the last of them cut off.
+func sample(t testing.TB, runs int) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	for run := range 2 {
+	for run := range runs {
 		j, err := Open(dir, Options{Host: host})
 		if err != nil {
 			t.Fatal(err)
@@ -26,7 +26,7 @@ func sample(t testing.TB) []byte {
 				j.Append(ctx, Entry{Kind: Intent, Key: k, At: noon, Row: int64(i), Attempts: 1, Request: "r-7f"}),
 				j.Append(ctx, Entry{Kind: Succeeded + Kind(i), Key: k, At: noon, Row: int64(i), Status: 200 + i, Reason: "not found, sorry"}))
 		}
-		if run == 0 {
+		if run < runs-1 {
 			err = errors.Join(err, j.End(Session{End: noon}))
 		}
 		if err := errors.Join(err, j.Close()); err != nil {
@@ -80,7 +80,7 @@ func wholeOutcomes(text []byte) int {
 // TestCutAtEveryByte cuts a journal at each byte: every whole outcome line
 // counts, and the journal can be gone on with.
 func TestCutAtEveryByte(t *testing.T) {
-	text := sample(t)
+	text := sample(t, 2)
 	dir := t.TempDir()
 	name := filepath.Join(dir, journalName)
 	for n := range len(text) + 1 {
@@ -118,7 +118,7 @@ func TestCutAtEveryByte(t *testing.T) {
 // TestFlipEveryBit: a journal with one bit changed is refused with the place,
 // or says all that it said before.
 func TestFlipEveryBit(t *testing.T) {
-	text := sample(t)
+	text := sample(t, 1)
 	sound, err := read(text)
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestFlipEveryBit(t *testing.T) {
 // TestZeros puts zeros in the place of text, as file systems do for a write
 // that a power cut overtook.
 func TestZeros(t *testing.T) {
-	text := sample(t)
+	text := sample(t, 2)
 	sound, err := read(text)
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ func TestZeros(t *testing.T) {
 
 // TestDamage is what else can be wrong with a journal.
 func TestDamage(t *testing.T) {
-	text := string(sample(t))
+	text := string(sample(t, 2))
 	lines := strings.SplitAfter(text, "\n")
 	sum := func(s string) string { return string(appendSum([]byte(s), 0)) }
 	long := strings.Repeat("x", 3*maxLine)
@@ -222,7 +222,7 @@ func TestDamage(t *testing.T) {
 // TestDamagedIsRefused goes the way through the disk.
 func TestDamagedIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	text := sample(t)
+	text := sample(t, 2)
 	text[len(text)/2] ^= 4
 	name := filepath.Join(dir, journalName)
 	if err := os.WriteFile(name, text, 0o600); err != nil {
@@ -244,7 +244,7 @@ func TestDamagedIsRefused(t *testing.T) {
 // TestTornTailIsTold: what was left out is said, by View and by Open, once.
 func TestTornTailIsTold(t *testing.T) {
 	dir := t.TempDir()
-	text := sample(t)
+	text := sample(t, 2)
 	name := filepath.Join(dir, journalName)
 	if err := os.WriteFile(name, text[:len(text)-5], 0o600); err != nil {
 		t.Fatal(err)

@@ -117,4 +117,11 @@ type Params struct {
 	Map      map[string]string `json:"map,omitempty"` // field → column
 	Tag      string            `json:"tag,omitempty"`
 	Platform string            `json:"platform,omitempty"`
+
+	Delimiter string `json:"delimiter,omitempty"`
+	Encoding  string `json:"encoding,omitempty"`
+	Sheet     string `json:"sheet,omitempty"`
+	SplitTags string `json:"split_tags,omitempty"`
+
+	HoldInDoubt bool `json:"hold_in_doubt,omitempty"`
 }

@@ -80,6 +80,16 @@ func lock(dir string) (*flock.Flock, error) {
 	return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
 }
 
+// Running reports whether a run has the job of the folder dir.
+func Running(dir string) bool {
+	l, err := lock(dir)
+	if err != nil {
+		return errors.Is(err, ErrLocked)
+	}
+	l.Unlock()
+	return false
+}
+
 // Retire renames the folder of a job to a dated name beside it, so that a new
 // job can take its place, and returns that name; "" if there was no folder.
 // It fails with ErrLocked while a run has the job.

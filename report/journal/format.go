@@ -33,6 +33,8 @@ const (
 	crcMember = `,"crc":"`
 	crcTail   = len(crcMember) + 8 + len(`"}`)
 
+	hexDigits = "0123456789abcdef"
+
 	stampLayout = "2006-01-02T15:04:05.000Z"
 )
 
@@ -77,7 +79,7 @@ func appendSum(b []byte, start int) []byte {
 	sum := crc32.Checksum(b[start:], castagnoli)
 	b = append(b, crcMember...)
 	for shift := 28; shift >= 0; shift -= 4 {
-		b = append(b, "0123456789abcdef"[sum>>shift&15])
+		b = append(b, hexDigits[sum>>shift&15])
 	}
 	return append(b, '"', '}', '\n')
 }
@@ -95,11 +97,10 @@ func checkSum(line []byte) ([]byte, bool) {
 	}
 	var sum uint32
 	for _, c := range tail[len(crcMember) : crcTail-2] {
-		d, ok := hexDigit(c)
-		if !ok {
+		if unhex[c] == notHex {
 			return nil, false
 		}
-		sum = sum<<4 | uint32(d)
+		sum = sum<<4 | uint32(unhex[c])
 	}
 	return line[:n], crc32.Checksum(line[:n], castagnoli) == sum
 }
@@ -120,15 +121,18 @@ func wholePrefix(b []byte) int {
 	}
 }
 
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
+// notHex marks in unhex what is not a digit; mantatag writes small letters only.
+const notHex = 0x80
+
+var unhex = func() (t [256]byte) {
+	for i := range t {
+		t[i] = notHex
 	}
-	return 0, false
-}
+	for i, c := range hexDigits {
+		t[c] = byte(i)
+	}
+	return t
+}()
 
 // appendJSON appends one of the rare lines: header or session.
 func appendJSON(b []byte, v any) ([]byte, error) {

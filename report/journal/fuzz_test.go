@@ -12,7 +12,7 @@ import (
 // FuzzReplay reads any bytes as a journal: it must not panic, and what it
 // accepts is, line for line, what mantatag would write.
 func FuzzReplay(f *testing.F) {
-	text := sample(f)
+	text := sample(f, 2)
 	f.Add(text)
 	f.Add(text[:len(text)-1])
 	f.Add(text[:len(text)/2])

@@ -1,5 +1,7 @@
 package journal
 
+import "encoding/binary"
+
 // Ref is what the journal knows of a mapping without reading the file.
 type Ref struct {
 	// State is the kind of the last entry; an Unsent one takes back the intent
@@ -30,7 +32,7 @@ type index struct {
 	table  []uint32 // open addressing; number of the slot plus one, 0: free
 }
 
-const chunkSize = 1 << 13
+const chunkSize = 1 << 11
 
 // slot holds a key and its ref. The first row is kept in 32 bits: past four
 // thousand million rows the index would need 150 GB.
@@ -67,6 +69,11 @@ func (s *slot) ref() Ref {
 
 func (x *index) slot(i uint32) *slot { return &x.chunks[i/chunkSize][i%chunkSize] }
 
+// home is where in the table the search for k begins.
+func (x *index) home(k *Key) uint32 {
+	return binary.LittleEndian.Uint32(k[:]) & uint32(len(x.table)-1)
+}
+
 // find returns the slot of k, or nil and the place in the table where it
 // belongs.
 func (x *index) find(k Key) (*slot, uint32) {
@@ -74,8 +81,7 @@ func (x *index) find(k Key) (*slot, uint32) {
 		return nil, 0
 	}
 	mask := uint32(len(x.table) - 1)
-	h := uint32(k[0]) | uint32(k[1])<<8 | uint32(k[2])<<16 | uint32(k[3])<<24
-	for i := h & mask; ; i = (i + 1) & mask {
+	for i := x.home(&k); ; i = (i + 1) & mask {
 		if x.table[i] == 0 {
 			return nil, i
 		}
@@ -91,7 +97,7 @@ func (x *index) insert(k Key) *slot {
 	if s != nil {
 		return s
 	}
-	if uint64(x.n) >= uint64(len(x.table))*4/5 {
+	if uint64(x.n) >= uint64(len(x.table))*5/8 {
 		x.grow()
 		_, at = x.find(k)
 	}
@@ -107,9 +113,13 @@ func (x *index) insert(k Key) *slot {
 
 func (x *index) grow() {
 	x.table = make([]uint32, max(1024, 2*len(x.table)))
-	for i := range x.n {
-		_, at := x.find(x.slot(i).key)
-		x.table[at] = i + 1
+	mask := uint32(len(x.table) - 1)
+	for n := range x.n {
+		i := x.home(&x.slot(n).key)
+		for x.table[i] != 0 {
+			i = (i + 1) & mask
+		}
+		x.table[i] = n + 1
 	}
 }
 

@@ -109,9 +109,13 @@ func (r *replay) tail(text []byte, number int64, l *line, bad *doubtful) {
 	}
 }
 
-// zeroed reports whether a line has zeros where a file system may have left
-// them after a power cut. One alone could be a damaged space.
-func zeroed(text []byte) bool { return bytes.Contains(text, []byte{0, 0}) }
+// zeroed reports whether a line has zeros as a file system may leave them in
+// the place of a write that a power cut overtook: from the first byte of a
+// line, or over many bytes. No single damaged bit looks like that, since a
+// line begins with a brace.
+func zeroed(text []byte) bool {
+	return bytes.HasPrefix(text, []byte{0}) || bytes.Contains(text, []byte{0, 0})
+}
 
 // take reads one line, without its line feed, that lies at offset. Unless it
 // is only looked at, it becomes part of what the replay knows. It returns what
@@ -195,7 +199,7 @@ var errTooLong = errors.New("line too long")
 // next returns the next line without its line feed, valid until the next call.
 func (r *lineReader) next() ([]byte, error) {
 	if r.buf == nil {
-		r.buf = make([]byte, 256<<10)
+		r.buf = make([]byte, 64<<10)
 	}
 	r.offset = r.at
 	seen := 0

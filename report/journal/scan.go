@@ -79,16 +79,15 @@ func (s *scanner) key(k *Key) bool {
 	if len(s.text) < 2*len(k) {
 		return false
 	}
+	text := s.text[:2*len(k)]
+	var wrong byte
 	for i := range k {
-		hi, ok1 := hexDigit(s.text[2*i])
-		lo, ok2 := hexDigit(s.text[2*i+1])
-		if !ok1 || !ok2 {
-			return false
-		}
+		hi, lo := unhex[text[2*i]], unhex[text[2*i+1]]
+		wrong |= hi | lo
 		k[i] = hi<<4 | lo
 	}
-	s.text = s.text[2*len(k):]
-	return true
+	s.text = s.text[len(text):]
+	return wrong&notHex == 0
 }
 
 // time reads a stamp of the fixed width of stampLayout.
@@ -97,24 +96,29 @@ func (s *scanner) time(t *time.Time) bool {
 		return false
 	}
 	b := s.text[:len(stampLayout)]
-	ok := b[4] == '-' && b[7] == '-' && b[10] == 'T' && b[13] == ':' && b[16] == ':' && b[19] == '.' && b[23] == 'Z'
-	digits := func(from, to int) int {
-		n := 0
-		for _, c := range b[from:to] {
-			ok = ok && '0' <= c && c <= '9'
-			n = n*10 + int(c-'0')
-		}
-		return n
+	s.text = s.text[len(b):]
+	if b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[19] != '.' || b[23] != 'Z' {
+		return false
 	}
-	year, month, day := digits(0, 4), time.Month(digits(5, 7)), digits(8, 10)
-	hour, minute, second, milli := digits(11, 13), digits(14, 16), digits(17, 19), digits(20, 23)
-	if !ok || hour > 23 || minute > 59 || second > 59 {
+	year, month, day := 100*pair(b, 0)+pair(b, 2), time.Month(pair(b, 5)), pair(b, 8)
+	hour, minute, second := pair(b, 11), pair(b, 14), pair(b, 17)
+	milli := 10*pair(b, 20) + int(b[22]-'0')
+	if year|int(month)|day|hour|minute|second|milli < 0 || b[22] < '0' || '9' < b[22] ||
+		month < 1 || 12 < month || day < 1 || 31 < day || hour > 23 || minute > 59 || second > 59 {
 		return false
 	}
 	*t = time.Date(year, month, day, hour, minute, second, milli*int(time.Millisecond), time.UTC)
-	y, m, d := t.Date()
-	s.text = s.text[len(b):]
-	return y == year && m == month && d == day
+	return day <= 28 || t.Day() == day
+}
+
+// pair reads two digits; what is not digits comes out so far below zero that
+// no sum hides it.
+func pair(b []byte, at int) int {
+	tens, ones := b[at]-'0', b[at+1]-'0'
+	if tens > 9 || ones > 9 {
+		return -1 << 20
+	}
+	return int(tens)*10 + int(ones)
 }
 
 func (s *scanner) number(member string, n *int64) bool {
@@ -126,13 +130,20 @@ func (s *scanner) number(member string, n *int64) bool {
 		end++
 	}
 	first := end
+	var v int64
 	for end < len(s.text) && '0' <= s.text[end] && s.text[end] <= '9' {
+		v = v*10 + int64(s.text[end]-'0')
 		end++
 	}
 	if end == first || s.text[first] == '0' {
 		return false // no digits, a zero that is not written, or a leading one
 	}
-	v, err := strconv.ParseInt(string(s.text[:end]), 10, 64)
+	var err error
+	if end > 18 { // v may have overflowed
+		v, err = strconv.ParseInt(string(s.text[:end]), 10, 64)
+	} else if first > 0 {
+		v = -v
+	}
 	*n = v
 	s.text = s.text[end:]
 	return err == nil
