@@ -1,0 +1,53 @@
+package report
+
+// The exit codes of a run.
+const (
+	ExitSucceeded   = 0   // every row succeeded
+	ExitFault       = 1   // a fault of the program itself
+	ExitUsage       = 2   // usage, configuration, input or disk: mend it and run again
+	ExitFailed      = 3   // rows failed
+	ExitLeft        = 4   // rows are left that the same command, run again, will send
+	ExitRefused     = 5   // credentials, permission or bot refused
+	ExitRunning     = 6   // the job is already running
+	ExitInterrupted = 130 // SIGINT
+	ExitTerminated  = 143 // SIGTERM
+)
+
+// Ending is all that decides the exit code of a run.
+type Ending struct {
+	Fault      bool   // the program itself is at fault
+	Running    bool   // another run has the job
+	StoppedBy  string // a word of summary.json's stopped_by
+	Terminated bool   // the interrupt was a SIGTERM
+	Rows       Rows
+	Unread     bool // the input was not read to its end: more rows may be left
+}
+
+// ExitCode is the exit code of a run. Where several hold, the order is 1, 2,
+// 5, 6, 130 or 143, 4, 3, 0; a run that ended at too many failures is 3 though
+// rows are left.
+func ExitCode(e Ending) int {
+	by := e.StoppedBy
+	switch {
+	case e.Fault:
+		return ExitFault
+	case by == "config", by == "input", by == "disk":
+		return ExitUsage
+	case by == "credentials", by == "bot":
+		return ExitRefused
+	case e.Running:
+		return ExitRunning
+	case by == "interrupt" && e.Terminated:
+		return ExitTerminated
+	case by == "interrupt":
+		return ExitInterrupted
+	case by == "failures":
+		return ExitFailed
+	case by == "deadline", by == "outage", e.Unread, e.Rows.Pending > 0, e.Rows.Retryable > 0:
+		return ExitLeft
+	case e.Rows.Failed > 0:
+		return ExitFailed
+	default:
+		return ExitSucceeded
+	}
+}

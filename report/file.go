@@ -1,0 +1,162 @@
+package report
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"mantatag/report/journal"
+)
+
+// handle is what is asked of a file that is written; *os.File is one.
+type handle interface {
+	io.WriteCloser
+	Name() string
+	Sync() error
+}
+
+// disk is where faults enter in tests.
+type disk struct {
+	create  func(dir, pattern string) (handle, error)
+	rename  func(from, to string) error
+	syncDir func(dir string) error
+}
+
+var realDisk = disk{
+	create:  func(dir, pattern string) (handle, error) { return os.CreateTemp(dir, pattern) },
+	rename:  os.Rename,
+	syncDir: syncDir,
+}
+
+// syncDir makes the names in a folder durable. Windows cannot, and does not
+// need it.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// tempSuffix ends the names of files that are being written.
+const tempSuffix = ".tmp"
+
+// file is written under a temporary name and put in its place as a whole. Its
+// first error is kept, and nothing is written after it. The temporary file is
+// made with the first byte.
+type file struct {
+	disk *disk
+	path string
+	f    handle
+	w    *bufio.Writer
+	err  error
+}
+
+func (d *disk) file(path string) *file { return &file{disk: d, path: path} }
+
+func (f *file) open() {
+	if f.err != nil || f.f != nil {
+		return
+	}
+	if f.f, f.err = f.disk.create(filepath.Dir(f.path), filepath.Base(f.path)+".*"+tempSuffix); f.err != nil {
+		f.f = nil
+		return
+	}
+	f.w = bufio.NewWriterSize(f.f, 64<<10)
+}
+
+func (f *file) write(b []byte) {
+	if f.open(); f.err == nil {
+		_, f.err = f.w.Write(b)
+	}
+}
+
+// commit makes the content durable and gives it its name. Its error is a
+// *journal.DiskError, and then the old content stands.
+func (f *file) commit() error {
+	f.open()
+	defer f.abort()
+	if f.err == nil {
+		f.err = f.w.Flush()
+	}
+	if f.err == nil {
+		f.err = f.f.Sync()
+	}
+	if f.f != nil {
+		if err := f.f.Close(); f.err == nil {
+			f.err = err
+		}
+	}
+	if f.err == nil {
+		f.err = f.disk.rename(f.f.Name(), f.path)
+	}
+	if f.err == nil {
+		f.f = nil // there is no temporary file any more
+		f.err = f.disk.syncDir(filepath.Dir(f.path))
+	}
+	if f.err != nil {
+		return &journal.DiskError{File: f.path, Err: f.err}
+	}
+	return nil
+}
+
+// abort removes the temporary file, if there is one.
+func (f *file) abort() {
+	if f.f == nil {
+		return
+	}
+	_ = f.f.Close() // it may be closed already
+	_ = os.Remove(f.f.Name())
+	f.f = nil
+	if f.err == nil {
+		f.err = os.ErrClosed
+	}
+}
+
+func (d *disk) writeFile(path string, text []byte) error {
+	f := d.file(path)
+	f.write(text)
+	return f.commit()
+}
+
+// forget removes a file that need not be there.
+func (d *disk) forget(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &journal.DiskError{File: path, Err: err}
+	}
+	return nil
+}
+
+// Sweep removes what a killed run left half written in the folder of a job.
+// It is for the run that holds the job's lock, and harmless to be left out.
+func Sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return &journal.DiskError{File: dir, Err: err}
+	}
+	for _, e := range entries {
+		name, _, ok := strings.Cut(e.Name(), ".")
+		if !ok || !strings.HasSuffix(e.Name(), tempSuffix) {
+			continue
+		}
+		switch name {
+		case "succeeded", "failed", "retryable", "summary", "report", "reports":
+			if err := realDisk.forget(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// WriteFile puts a file of mode 0600 in its place as a whole and durably: a
+// reader sees the old content or the new. Its error is a *journal.DiskError.
+func WriteFile(path string, text []byte) error { return realDisk.writeFile(path, text) }

@@ -1,0 +1,179 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"mantatag/ingest"
+	"mantatag/report/journal"
+)
+
+// outcome is what became of one row.
+type outcome struct {
+	kind     journal.Kind // Succeeded, Failed or Retryable; None: pending
+	status   int          // HTTP status of the answer; 0 where there was none
+	code     int          // errResponse.code; 0 where there was none
+	reason   string
+	inDoubt  bool
+	attempts int
+	at       time.Time
+}
+
+// tally is what the fold counts.
+type tally struct {
+	Format   string `json:"format"`
+	Encoding string `json:"encoding"`
+	Whole    bool   `json:"whole"` // the input was read to its end
+	Rows     Rows   `json:"rows"`
+	Unsent   int64  `json:"unsent"` // rows that failed without the API being asked
+	InDoubt  int64  `json:"in_doubt"`
+
+	Session  int       `json:"session"` // the number of the last one
+	Requests Requests  `json:"requests"`
+	Latest   time.Time `json:"latest"` // of the session's entries; zero: it has none
+}
+
+// fold reads the input and the last session once and keeps what all reports
+// need of them, in memory that does not grow with either.
+type fold struct {
+	src   Source
+	st    *state
+	host  string
+	tally tally
+
+	broken error // why the input could not be read to its end
+	kinds  kinds
+	series series
+}
+
+func newFold(s Source, st *state, layout ingest.Layout) *fold {
+	return &fold{
+		src:   s,
+		st:    st,
+		host:  s.Journal.Host(),
+		tally: tally{Format: layout.Format, Encoding: layout.Encoding, Session: st.last.Number},
+	}
+}
+
+// run reads everything, and gives each row that has an outcome to write. It
+// tells an input that cannot be read on, which is broken, from other errors.
+func (f *fold) run(ctx context.Context, in *ingest.Reader, write func(*ingest.Row, *outcome)) error {
+	for !f.tally.Whole && f.broken == nil {
+		row, err := in.Next()
+		switch {
+		case err == io.EOF:
+			f.tally.Whole = true
+			continue
+		case err != nil:
+			f.broken = err
+			continue
+		case f.tally.Rows.Read%1024 == 0 && ctx.Err() != nil:
+			return interrupted(ctx)
+		}
+		o, err := f.judge(&row)
+		if err != nil {
+			return err
+		}
+		if o.kind != journal.None {
+			write(&row, &o)
+		}
+	}
+	return f.session(ctx)
+}
+
+func interrupted(ctx context.Context) error {
+	return fmt.Errorf("the reports were not made: %w", context.Cause(ctx))
+}
+
+// judge finds and counts the outcome of a row.
+func (f *fold) judge(row *ingest.Row) (outcome, error) {
+	rows := &f.tally.Rows
+	rows.Read++
+	if row.Err != nil {
+		o := outcome{kind: journal.Failed, reason: row.Err.Error(), at: f.st.at}
+		rows.Failed++
+		f.tally.Unsent++
+		f.kinds.add(row, &o, faultID(row.Err))
+		return o, nil
+	}
+	key := journal.NewKey(f.host, f.src.Bot, row.TagID, row.ClientID, row.Platform, row.PlatformClientID)
+	first := f.src.Journal.First(key, row.Number)
+	o, err := f.outcome(f.src.Journal.Lookup(key))
+	if err != nil {
+		return o, err
+	}
+	if o.inDoubt {
+		f.tally.InDoubt++
+	}
+	switch o.kind {
+	case journal.Succeeded:
+		rows.Succeeded++
+	case journal.Failed:
+		rows.Failed++
+	case journal.Retryable:
+		rows.Retryable++
+	default:
+		rows.Pending++
+	}
+	if o.kind != journal.None && o.at.Before(f.st.last.Begin) {
+		rows.Earlier++
+	}
+	if o.kind != journal.None && o.kind != journal.Succeeded {
+		f.kinds.add(row, &o, "")
+	}
+	if first < row.Number {
+		rows.Duplicates++
+		o.reason = sameAs(first, o.reason)
+	}
+	return o, nil
+}
+
+// outcome is that of a mapping. A pending one has only its doubt.
+func (f *fold) outcome(ref journal.Ref) (outcome, error) {
+	held := false
+	switch ref.State {
+	case journal.Succeeded, journal.Failed, journal.Retryable:
+	default:
+		held = ref.InDoubt && f.src.HoldInDoubt
+		if !held {
+			return outcome{inDoubt: ref.InDoubt}, nil
+		}
+	}
+	e := journal.Entry{At: f.st.at}
+	if ref.Offset != 0 {
+		var err error
+		if e, err = f.src.Journal.Entry(ref); err != nil {
+			return outcome{}, err
+		}
+	}
+	o := outcome{ref.State, e.Status, e.Code, e.Reason, e.InDoubt, e.Attempts, e.At}
+	if held {
+		o.kind, o.inDoubt, o.reason = journal.Retryable, true, heldReason(e.Reason)
+	}
+	return o, nil
+}
+
+// session reads the entries of the last session.
+func (f *fold) session(ctx context.Context) error {
+	f.series.start = f.st.last.Begin
+	if f.st.last.Totals == (journal.Totals{}) {
+		return nil // spares looking for entries that are not there
+	}
+	n := 0
+	for e, err := range f.src.Journal.Entries(f.st.last.Number) {
+		if err != nil {
+			return err
+		}
+		if n++; n%4096 == 0 && ctx.Err() != nil {
+			return interrupted(ctx)
+		}
+		f.tally.Requests.add(e)
+		f.series.add(e)
+		if e.At.After(f.tally.Latest) {
+			f.tally.Latest = e.At
+		}
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+// Package report says what became of the rows of a job. Everything in it is
+// derived from the disk: the input is read once more, from its start and in
+// order, and each row is joined with what the journal holds of its mapping. So
+// reports can be made again at any time, by another process, and of a job that
+// still runs.
+package report
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"mantatag/ingest"
+	"mantatag/report/journal"
+)
+
+// Source is what reports are made from. Journal, Input and Bot are needed.
+type Source struct {
+	Journal *journal.Journal // open for a run or for reading
+	Input   string           // the path of the input given last
+	Options ingest.Options   // how that input is read
+	Bot     string
+
+	// HoldInDoubt reports mappings in doubt as retryable, since the run is not
+	// to send them again.
+	HoldInDoubt bool
+
+	// StoppedBy and Message are why the run ended, for when the journal could
+	// not record it. If StoppedBy is empty, they are taken from the journal's
+	// last session.
+	StoppedBy string
+	Message   string
+
+	// Terminated says that the interrupt was a SIGTERM. The journal does not
+	// keep that: made again, the summary gives the code of a SIGINT.
+	Terminated bool
+
+	disk *disk // nil: the real one
+}
+
+// Write writes the outcome files, report.html and summary.json into the job's
+// folder and returns the summary. It reads the input only if something has
+// changed since they were last written; else it rewrites summary.json alone.
+// For the summary to know of the end of a run, write that into the journal
+// first.
+//
+// If the input cannot be read to its end, everything is still written for the
+// rows before that place, and the error returned: an *ingest.InputError. A
+// file that cannot be written keeps its old content and does not keep the
+// others from being written; the error is a *journal.DiskError. Any other
+// error, ctx's among them, leaves all files as they were.
+func Write(ctx context.Context, s Source) (Summary, error) {
+	if s.disk == nil {
+		s.disk = &realDisk
+	}
+	st := newState(s)
+	from := st.digest(s)
+	if made, ok := readStamp(s, from); ok {
+		sum := st.summary(s, made.Tally)
+		return sum, writeSummary(s, sum)
+	}
+	in, err := ingest.Open(s.Input, s.Options)
+	if err != nil {
+		return st.stopped(s, tally{}, err), err
+	}
+	defer in.Close()
+
+	dir := s.Journal.Dir()
+	files := newOutcomeFiles(s.disk, dir, in.Layout())
+	defer files.abort()
+	f := newFold(s, st, in.Layout())
+	if err := f.run(ctx, in, files.write); err != nil {
+		return st.stopped(s, f.tally, err), err
+	}
+	// From here on the files may no longer be those of the stamp.
+	if err := s.disk.forget(filepath.Join(dir, stampName)); err != nil {
+		return st.stopped(s, f.tally, err), err
+	}
+	err = errors.Join(f.broken, files.commit())
+	if err != nil {
+		st.stop(err)
+	}
+	sum := st.summary(s, f.tally)
+	page, pageErr := f.page(sum)
+	if pageErr == nil {
+		pageErr = s.disk.writeFile(filepath.Join(dir, pageName), page)
+	}
+	if err = errors.Join(err, pageErr); err != nil {
+		sum = st.stopped(s, f.tally, err)
+	}
+	if err = errors.Join(err, writeSummary(s, sum)); err != nil {
+		return st.stopped(s, f.tally, err), err
+	}
+	if from == "" || st.digest(s) != from {
+		return sum, nil // the input was changed meanwhile
+	}
+	return sum, writeStamp(s, from, append(files.names(), pageName), f.tally)
+}
+
+// Fold returns the summary that Write would write, and writes nothing.
+func Fold(ctx context.Context, s Source) (Summary, error) {
+	st := newState(s)
+	if made, ok := readStamp(s, st.digest(s)); ok {
+		return st.summary(s, made.Tally), nil
+	}
+	in, err := ingest.Open(s.Input, s.Options)
+	if err != nil {
+		return st.stopped(s, tally{}, err), err
+	}
+	defer in.Close()
+	f := newFold(s, st, in.Layout())
+	err = f.run(ctx, in, func(*ingest.Row, *outcome) {})
+	if err == nil {
+		err = f.broken
+	}
+	if err != nil {
+		return st.stopped(s, f.tally, err), err
+	}
+	return st.summary(s, f.tally), nil
+}
+
+// state is what the journal says of the job as a whole.
+type state struct {
+	sessions []journal.Session
+	last     journal.Session // the zero one if there is none
+	learned  float64
+
+	// at stands for the time of rows that were never sent. It must not change
+	// with a session that sends nothing, since the outcome files are not
+	// written again after one: it is the beginning of the last session that
+	// sent something, or of the first.
+	at time.Time
+}
+
+func newState(s Source) *state {
+	st := &state{sessions: s.Journal.Sessions(), at: s.Journal.Created()}
+	for i, session := range st.sessions {
+		st.last = session
+		if session.LearnedPerSecond > 0 {
+			st.learned = session.LearnedPerSecond
+		}
+		if i == 0 || session.Totals != (journal.Totals{}) {
+			st.at = session.Begin
+		}
+	}
+	if st.last.Begin.IsZero() {
+		st.last.Begin = s.Journal.Created()
+	}
+	if s.StoppedBy != "" {
+		st.last.StoppedBy, st.last.Message = s.StoppedBy, s.Message
+	}
+	return st
+}
+
+// stop makes err the reason for which the run ended, unless there is one.
+func (st *state) stop(err error) {
+	if st.last.StoppedBy != "" {
+		return
+	}
+	if _, ok := errors.AsType[*journal.DiskError](err); ok {
+		st.last.StoppedBy, st.last.Message = "disk", err.Error()
+	} else if _, ok := errors.AsType[*ingest.InputError](err); ok {
+		st.last.StoppedBy, st.last.Message = "input", err.Error()
+	}
+}
+
+// stopped is the summary of a job whose reports could not be made whole.
+func (st *state) stopped(s Source, t tally, err error) Summary {
+	st.stop(err)
+	return st.summary(s, t)
+}

@@ -1,0 +1,136 @@
+package report
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mantatag/ingest"
+	"mantatag/report/journal"
+)
+
+const (
+	stampName    = "reports.json"
+	stampVersion = 1 // to be raised when a report changes its form
+)
+
+// stamp says what the reports in a job's folder were made from, so that a run
+// that has nothing to do need not make a million lines again. It holds only if
+// all of the following are the same byte for byte: the input and the way it is
+// read, what the journal has recorded, and the files as they were left. In any
+// doubt there is no stamp, and reports are made.
+type stamp struct {
+	From  string     `json:"from"` // SHA-256 of the origin
+	Files []leftFile `json:"files"`
+	Tally tally      `json:"tally"`
+}
+
+// leftFile is how a report was left; one that was edited since is made again.
+type leftFile struct {
+	Name     string    `json:"name"`
+	Size     int64     `json:"size"`
+	Modified time.Time `json:"modified"`
+}
+
+// origin is everything that the rows of the reports depend on.
+type origin struct {
+	Version     int
+	Input       string // SHA-256 of the file
+	Path        string
+	Options     ingest.Options
+	Host, Bot   string
+	HoldInDoubt bool
+	StoppedBy   string
+	Ended       bool
+
+	// Recorded are the sessions that recorded anything, with what they counted.
+	// An entry of the journal counts in its session, and none is ever changed
+	// but by adding another; so equal counts mean equal outcomes.
+	Recorded []recorded
+}
+
+type recorded struct {
+	Session int
+	Begin   time.Time
+	Totals  journal.Totals
+}
+
+// readStamp returns the stamp if it holds for an origin with the digest from.
+func readStamp(s Source, from string) (stamp, bool) {
+	var made stamp
+	text, err := os.ReadFile(filepath.Join(s.Journal.Dir(), stampName))
+	if err != nil || json.Unmarshal(text, &made) != nil || from == "" || made.From != from {
+		return stamp{}, false
+	}
+	for _, f := range made.Files {
+		now, err := leave(s, f.Name)
+		if err != nil || now.Size != f.Size || !now.Modified.Equal(f.Modified) {
+			return stamp{}, false
+		}
+	}
+	return made, true
+}
+
+// writeStamp is called when all reports were written.
+func writeStamp(s Source, from string, names []string, t tally) error {
+	made := stamp{From: from, Tally: t}
+	for _, name := range names {
+		f, err := leave(s, name)
+		if err != nil {
+			return &journal.DiskError{File: name, Err: err}
+		}
+		made.Files = append(made.Files, f)
+	}
+	text, err := json.Marshal(made)
+	if err != nil {
+		return err
+	}
+	return s.disk.writeFile(filepath.Join(s.Journal.Dir(), stampName), append(text, '\n'))
+}
+
+func leave(s Source, name string) (leftFile, error) {
+	info, err := os.Stat(filepath.Join(s.Journal.Dir(), name))
+	if err != nil {
+		return leftFile{}, err
+	}
+	return leftFile{name, info.Size(), info.ModTime().UTC()}, nil
+}
+
+// digest is that of the origin as it is now, or "" if the input cannot be
+// read.
+func (st *state) digest(s Source) string {
+	f, err := os.Open(s.Input)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return ""
+	}
+	o := origin{
+		Version:     stampVersion,
+		Input:       hex.EncodeToString(h.Sum(nil)),
+		Path:        s.Input,
+		Options:     s.Options,
+		Host:        s.Journal.Host(),
+		Bot:         s.Bot,
+		HoldInDoubt: s.HoldInDoubt,
+		StoppedBy:   st.last.StoppedBy,
+		Ended:       !st.last.End.IsZero(),
+	}
+	for _, session := range st.sessions {
+		if session.Totals != (journal.Totals{}) {
+			o.Recorded = append(o.Recorded, recorded{session.Number, session.Begin, session.Totals})
+		}
+	}
+	h.Reset()
+	if err := json.NewEncoder(h).Encode(o); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,158 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"mantatag/ingest"
+)
+
+// say is a sentence of the catalogue with its arguments.
+func say(id string, args ...any) string {
+	if len(args) == 0 {
+		return english[id]
+	}
+	return fmt.Sprintf(english[id], args...)
+}
+
+var printer = message.NewPrinter(language.English)
+
+// thousands writes 12345 as 12,345.
+func thousands(n int64) string { return printer.Sprintf("%d", n) }
+
+func sameAs(row int64, reason string) string {
+	if reason == "" {
+		return say("same-as", strconv.FormatInt(row, 10))
+	}
+	return say("same-as-reason", strconv.FormatInt(row, 10), reason)
+}
+
+func heldReason(reason string) string {
+	if reason == "" {
+		return say("held")
+	}
+	return say("held-reason", reason)
+}
+
+// headline says how the job stands, in a few words.
+func headline(sum Summary) string {
+	rows := sum.Rows
+	switch {
+	case rows.Pending > 0 || sum.Input.Rows == nil:
+		return say("rows-left")
+	case rows.Read == 0:
+		return say("no-rows")
+	case rows.Succeeded == rows.Read:
+		return say("all-succeeded")
+	default:
+		return say("all-settled")
+	}
+}
+
+// NextSteps are sentences on what the user can do now.
+func NextSteps(sum Summary) []string {
+	var steps []string
+	add := func(when bool, id string, args ...any) {
+		if when {
+			steps = append(steps, say(id, args...))
+		}
+	}
+	switch by := sum.StoppedBy; by {
+	case "credentials", "bot", "failures":
+		add(true, "do-"+by)
+	case "disk", "input", "config":
+		add(true, "do-mend")
+	default:
+		add(sum.Rows.Pending > 0 || sum.Rows.Retryable > 0 || sum.Input.Rows == nil, "do-again")
+	}
+	ext := ".csv"
+	if sum.Input.Format == ingest.NDJSON {
+		ext = ".ndjson"
+	}
+	add(sum.Rows.Failed > 0, "do-failed", "failed"+ext)
+	add(sum.InDoubt > 0 && sum.State == Incomplete, "do-doubt")
+	add(len(steps) == 0, "do-nothing")
+	return steps
+}
+
+// English returns the catalogue of all sentences of this package: a format for
+// each name, its verbs numbered (%[1]s), for a translation to stand beside.
+func English() map[string]string { return maps.Clone(english) }
+
+// english says everything of this package that a user reads.
+var english = map[string]string{
+	// Reasons in the outcome files.
+	"same-as":        "same as row %[1]s",
+	"same-as-reason": "same as row %[1]s: %[2]s",
+	"held":           "held back: a request for it was sent earlier and no answer was recorded, so it may be done already; run without --in-doubt hold to send it again",
+	"held-reason":    "held back: a request for it was sent earlier and no answer was recorded, so it may be done already; run without --in-doubt hold to send it again (%[1]s)",
+
+	// How the job stands.
+	"all-succeeded": "every row of the input has succeeded",
+	"all-settled":   "every row of the input has its outcome, but not all have succeeded",
+	"rows-left":     "rows are left that have no outcome yet",
+	"no-rows":       "the input has no rows",
+
+	// What to do next.
+	"do-nothing":     "There is nothing left to do.",
+	"do-failed":      "Failed rows: read what mantatag says of each in %[1]s, correct the rows there, and give that file to mantatag run as it is. Running the old command again does not send them again, unless you add --retry-failed.",
+	"do-again":       "Run the same command again: it sends what is left, and nothing that is done.",
+	"do-doubt":       "Rows in doubt were sent, or may have been, without an answer being recorded. Mantatag sends them again, which may make a mapping a second time; with --in-doubt hold it lists them as retryable instead.",
+	"do-credentials": "Renew the token and the secret (mantatag token renew) or correct them, and then run the same command again.",
+	"do-bot":         "Check the bot's id and that its plan has the Open API, and then run the same command again.",
+	"do-failures":    "So many refusals one after another mean that something is wrong with all of them: check the tag's id and the columns before you run again.",
+	"do-mend":        "Mend what is named above, and then run the same command again.",
+
+	// report.html.
+	"title":          "Tagging report",
+	"file":           "Input",
+	"bot":            "Bot",
+	"job":            "Job folder",
+	"began":          "Began",
+	"ended":          "Ended",
+	"not-ended":      "not ended: it still runs, or was cut off",
+	"took":           "Took",
+	"runs":           "Runs of this job so far",
+	"stopped-by":     "Stopped by",
+	"next":           "What to do next",
+	"rows":           "Rows",
+	"outcome":        "Outcome",
+	"share":          "Share",
+	"rows-in":        "Listed in",
+	"succeeded":      "Succeeded",
+	"failed":         "Failed",
+	"retryable":      "To be sent again",
+	"pending":        "Not sent yet",
+	"read":           "Read",
+	"earlier":        "Done by earlier runs",
+	"duplicates":     "Asking for the same as an earlier row",
+	"in-doubt":       "In doubt",
+	"incomplete":     "The input was not read to its end: there may be more rows.",
+	"over-time":      "The last run over time",
+	"chart-rows":     "rows done a second",
+	"chart-429":      "429 answers a second",
+	"no-chart":       "The last run sent nothing.",
+	"times-are-utc":  "Times are in UTC.",
+	"requests":       "Requests of the last run",
+	"sent":           "Sent",
+	"rate-limited":   "Answered 429: too many at once",
+	"refused":        "Refused",
+	"server-errors":  "Server errors",
+	"network-errors": "No answer",
+	"average":        "Rows done a second, on average",
+	"learned":        "Requests a second that the API allows, as far as it was found out",
+	"errors":         "What went wrong, by kind",
+	"no-errors":      "Nothing went wrong.",
+	"more-kinds":     "and %[1]d rows of rarer kinds: see the files",
+	"count":          "Rows",
+	"reason":         "Reason",
+	"mixed":          "various other reasons",
+	"example":        "row %[1]s (line %[2]s)",
+	"example-reason": "row %[1]s (line %[2]s): %[3]s",
+	"http":           "HTTP %[1]s",
+	"code":           "code %[1]s",
+}
