@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"mantatag/worker"
+	"mantatag/worker/manta"
+)
+
+// login is where token and secret come from: files, or else the environment.
+type login struct {
+	tokenFile, secretFile string
+}
+
+// read gives the credentials as they are now. Its errors name the source and
+// never the content.
+func (l login) read() (manta.Credentials, error) {
+	token, err := readCredential("token", l.tokenFile, "--token-file", "MANTATAG_TOKEN")
+	if err != nil {
+		return manta.Credentials{}, err
+	}
+	secret, err := readCredential("secret key", l.secretFile, "--secret-file", "MANTATAG_SECRET")
+	return manta.Credentials{Token: token, Secret: secret}, err
+}
+
+func readCredential(what, file, flag, env string) (string, error) {
+	value, from := os.Getenv(env), env
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", usagef("the %s could not be read: %w", what, err)
+		}
+		value, from = string(b), file
+	}
+	value = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(value), "\uFEFF"))
+	switch {
+	case value == "" && file == "":
+		return "", usagef("no %s: put it into %s, or into a file named by %s", what, env, flag)
+	case value == "":
+		return "", usagef("no %s: %s is empty", what, from)
+	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return "", usagef("the %s in %s has a space or a line break inside it; it must be one word", what, from)
+	}
+	return value, nil
+}
+
+// renew reads the files again after the API refused the credentials.
+func (l login) renew(_ context.Context, used manta.Credentials, a manta.Answer) (manta.Credentials, error) {
+	said := a.Message
+	if a.Code != 0 {
+		said = fmt.Sprintf("%s, code %d", a.Message, a.Code)
+	}
+	if a.Class == manta.BotRefused {
+		return used, &worker.Stop{By: worker.ByBot, Message: fmt.Sprintf("the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID", said)}
+	}
+	if l.tokenFile != "" || l.secretFile != "" {
+		fresh, err := l.read()
+		if err == nil && fresh != used {
+			return fresh, nil
+		}
+	}
+	return used, &worker.Stop{By: worker.ByCredentials, Message: fmt.Sprintf("the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again", said)}
+}
+
+// expiry is the time at which a JWT expires (RFC 7519, "exp"), or zero for a
+// token that does not say.
+func expiry(token string) time.Time {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return time.Time{}
+	}
+	var claims struct {
+		Exp float64 `json:"exp"`
+	}
+	if json.Unmarshal(payload, &claims) != nil || claims.Exp <= 0 || claims.Exp > 1e11 {
+		return time.Time{}
+	}
+	return time.Unix(int64(claims.Exp), 0)
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// rateFlag is a number of requests in a time: "50/s", "3000/m", or "auto".
+// Its zero value is auto.
+type rateFlag float64
+
+func (r *rateFlag) Type() string { return "rate" }
+
+func (r *rateFlag) String() string {
+	if *r == 0 {
+		return "auto"
+	}
+	return strconv.FormatFloat(float64(*r), 'g', 6, 64) + "/s"
+}
+
+func (r *rateFlag) Set(s string) error {
+	if s == "auto" {
+		*r = 0
+		return nil
+	}
+	number, unit, found := strings.Cut(s, "/")
+	per, ok := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if !found || !ok || err != nil || !(n > 0) || n/per > 1e6 {
+		return fmt.Errorf("give a number of requests per second, minute or hour, such as 50/s or 3000/m")
+	}
+	*r = rateFlag(n / per)
+	return nil
+}
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value   *string
+	allowed []string
+}
+
+func newChoice(value *string, def string, allowed ...string) pflag.Value {
+	*value = def
+	return choice{value, allowed}
+}
+
+func (c choice) Type() string   { return strings.Join(c.allowed, "|") }
+func (c choice) String() string { return *c.value }
+func (c choice) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("give one of %s", strings.Join(c.allowed, ", "))
+	}
+	*c.value = s
+	return nil
+}
+
+// columnMap is --map FIELD=COLUMN, given once a field.
+type columnMap map[string]string
+
+func (m columnMap) Type() string { return "FIELD=COLUMN" }
+
+func (m columnMap) String() string {
+	var pairs []string
+	for _, f := range slices.Sorted(maps.Keys(m)) {
+		pairs = append(pairs, f+"="+m[f])
+	}
+	return strings.Join(pairs, ",")
+}
+
+func (m columnMap) Set(s string) error {
+	fields := []string{"tagId", "clientId", "platform", "platformClientId", "botId"}
+	field, column, ok := strings.Cut(s, "=")
+	i := slices.IndexFunc(fields, func(f string) bool { return strings.EqualFold(f, strings.TrimSpace(field)) })
+	if !ok || i < 0 || column == "" {
+		return fmt.Errorf("give FIELD=COLUMN, where FIELD is one of %s", strings.Join(fields, ", "))
+	}
+	if old, twice := m[fields[i]]; twice {
+		return fmt.Errorf("%s is mapped twice, to %q and to %q", fields[i], old, column)
+	}
+	m[fields[i]] = column
+	return nil
+}
+
+// clockTime is --stop-at 06:00: the next time that the local clock shows it.
+type clockTime struct {
+	set          bool
+	hour, minute int
+}
+
+func (c *clockTime) Type() string { return "HH:MM" }
+
+func (c *clockTime) String() string {
+	if !c.set {
+		return ""
+	}
+	return fmt.Sprintf("%02d:%02d", c.hour, c.minute)
+}
+
+func (c *clockTime) Set(s string) error {
+	t, err := time.Parse("15:04", s)
+	if err != nil {
+		return fmt.Errorf("give a time of day, such as 06:00")
+	}
+	*c = clockTime{true, t.Hour(), t.Minute()}
+	return nil
+}
+
+// next is the first such time after now, on now's clock.
+func (c *clockTime) next(now time.Time) time.Time {
+	y, m, d := now.Date()
+	t := time.Date(y, m, d, c.hour, c.minute, 0, 0, now.Location())
+	if !t.After(now) {
+		t = time.Date(y, m, d+1, c.hour, c.minute, 0, 0, now.Location())
+	}
+	return t
+}
+
+// envOr is a flag's value, or the environment's where the flag was not given.
+func envOr(flag, name string) string {
+	if flag != "" {
+		return flag
+	}
+	return os.Getenv(name)
+}
+
+// apiURL reads the API's base URL. Plain http would show token and secret to
+// anyone on the way, so it is for loopback only.
+func apiURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, usagef("--api-url %q is not a base URL; give one such as %s", s, defaultAPI)
+	case u.Scheme == "https", u.Scheme == "http" && isLoopbackHost(u.Hostname()):
+		return u, nil
+	case u.Scheme == "http":
+		return nil, usagef("--api-url %s would send token and secret in clear; use https (plain http is for a loopback host only)", s)
+	}
+	return nil, usagef("--api-url %s: only https is spoken", s)
+}
+
+func isLoopbackHost(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

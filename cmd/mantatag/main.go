@@ -1,0 +1,98 @@
+// Mantatag puts tags on the clients of a MantaGO bot, a file of them at a time.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	// A closed pipe on standard output is an error like any other: the job's
+	// files still have to be written.
+	signal.Ignore(syscall.SIGPIPE)
+
+	ctx, cancel := withSignals(context.Background())
+	code := execute(ctx, os.Args[1:])
+	cancel()
+	os.Exit(code)
+}
+
+// execute runs one command and returns its exit code.
+func execute(ctx context.Context, args []string) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	return exitCode(os.Stderr, root.ExecuteContext(ctx))
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mantatag",
+		Short: "Tags the clients of a MantaGO bot from a CSV or NDJSON file, and says what became of each row",
+		Long: `mantatag reads clients and tags from a CSV, TSV or NDJSON file and has each
+tag put on its client by the MantaGO API: as fast as the API's rate limit
+allows, and in such a way that an interrupted run goes on where it was.
+
+Try it without an account:   mantatag run --sandbox clients.csv`,
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newRunCommand(), newStatusCommand(), newReportCommand(), newSandboxCommand(), newTokenCommand())
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
+// withSignals is a context that ends, with an interrupted as its cause, at the
+// first SIGINT or SIGTERM. A second one leaves the program at once: the journal
+// is fit to go on from at any moment.
+func withSignals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		first, ok := <-signals
+		if !ok {
+			return
+		}
+		cancel(interrupted{first})
+		if second, ok := <-signals; ok {
+			os.Exit(interrupted{second}.exitCode())
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel(nil)
+	}
+}
+
+// version is what the build recorded: a release's tag, or the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v, revision, dirty := info.Main.Version, "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+dirty"
+		}
+	}
+	if v == "" || v == "(devel)" {
+		v = "devel"
+		if len(revision) >= 12 {
+			v += "-" + revision[:12] + dirty
+		}
+	}
+	return v
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/schollz/progressbar/v3"
+
+	"mantatag/report/journal"
+	"mantatag/worker"
+	"mantatag/worker/manta"
+	"mantatag/worker/pace"
+)
+
+const (
+	redrawEvery = 200 * time.Millisecond
+	logEvery    = 10 * time.Second
+	// rateOver is the time over which the shown rate is averaged.
+	rateOver = 10 * time.Second
+)
+
+// progress counts what the pool tells and shows it: a bar on a terminal,
+// otherwise a log line every ten seconds.
+type progress struct {
+	total atomic.Int64 // rows of the input; 0 until counted
+
+	done, succeeded, failed, retryable, sent, throttled atomic.Int64
+
+	log  zerolog.Logger
+	pace func() pace.Status
+
+	mu      sync.Mutex
+	samples []sample // settled rows over the last rateOver
+}
+
+type sample struct {
+	at      time.Time
+	settled int64
+}
+
+// note takes one event of the pool.
+func (p *progress) note(e worker.Event) {
+	switch e.Kind {
+	case worker.Unsendable:
+		p.done.Add(1)
+		p.failed.Add(1)
+		p.log.Debug().Int64("row", e.Row.Number).Int64("line", e.Row.Line).Msgf("this row cannot be sent: %v", e.Row.Err)
+	case worker.Duplicate, worker.Skipped:
+		p.done.Add(1)
+	case worker.Sent:
+		p.sent.Add(1)
+	case worker.Answered:
+		if e.Answer.Class == manta.Throttled {
+			p.throttled.Add(1)
+		}
+		if e.Answer.Class != manta.Tagged {
+			p.log.Debug().Int64("row", e.Row.Number).Str("request", e.Request).Int("status", e.Answer.Status).Int("code", e.Answer.Code).
+				Dur("took", e.Latency).Msg(e.Answer.Message)
+		}
+	case worker.Settled:
+		p.done.Add(1)
+		switch e.Entry.Kind {
+		case journal.Succeeded:
+			p.succeeded.Add(1)
+		case journal.Failed:
+			p.failed.Add(1)
+		case journal.Retryable:
+			p.retryable.Add(1)
+		}
+	case worker.OutageBegan:
+		p.log.Warn().Msgf("the API is not answering properly (%s): pausing, and trying one request at a time", e.Message)
+	case worker.OutageEnded:
+		p.log.Warn().Msg("the API answers again: going on")
+	case worker.Renewed:
+		p.log.Warn().Msg("the token and secret were read again and have changed: going on with the new pair")
+	}
+}
+
+// rate is how many rows a second got their outcome lately, and the time that
+// the rest would take at it; 0 where there is nothing to tell from.
+func (p *progress) rate(now time.Time) (perSecond float64, left time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	settled := p.succeeded.Load() + p.failed.Load() + p.retryable.Load()
+	p.samples = append(p.samples, sample{now, settled})
+	for len(p.samples) > 2 && now.Sub(p.samples[0].at) > rateOver {
+		p.samples = p.samples[1:]
+	}
+	first := p.samples[0]
+	if d := now.Sub(first.at).Seconds(); d > 0 {
+		perSecond = float64(settled-first.settled) / d
+	}
+	if rest := p.total.Load() - p.done.Load(); rest > 0 && perSecond > 0 {
+		left = time.Duration(float64(rest) / perSecond * float64(time.Second))
+	}
+	return perSecond, left
+}
+
+// show reports until stop is closed.
+func (p *progress) show(t *terminal, bar bool, stop <-chan struct{}) {
+	if bar {
+		p.showBar(t, stop)
+		return
+	}
+	tick := time.NewTicker(logEvery)
+	defer tick.Stop()
+	p.rate(time.Now())
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-tick.C:
+			perSecond, left := p.rate(now)
+			line := p.log.Info().Int64("done", p.done.Load()).Int64("succeeded", p.succeeded.Load()).
+				Int64("failed", p.failed.Load()).Int64("retryable", p.retryable.Load()).
+				Int64("rate_limited", p.throttled.Load()).Float64("rows_per_second", round(perSecond))
+			of := ""
+			if total := p.total.Load(); total > 0 {
+				line = line.Int64("rows", total)
+				of = fmt.Sprintf(" of %s", thousands(total))
+			}
+			if left > 0 {
+				line = line.Float64("eta_seconds", left.Round(time.Second).Seconds())
+				of += fmt.Sprintf(", about %s left", inWords(left))
+			}
+			line.Msgf("%s rows done%s", thousands(p.done.Load()), of)
+		}
+	}
+}
+
+func (p *progress) showBar(t *terminal, stop <-chan struct{}) {
+	bar := progressbar.NewOptions64(-1,
+		progressbar.OptionSetWriter(t.out),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetRenderBlankState(false),
+		progressbar.OptionThrottle(0),
+	)
+	t.mu.Lock()
+	t.clear = func() { _ = bar.Clear() }
+	t.mu.Unlock()
+	tick := time.NewTicker(redrawEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			t.mu.Lock()
+			t.clear()
+			t.clear = nil
+			t.mu.Unlock()
+			return
+		case now := <-tick.C:
+			text := p.line(now)
+			t.mu.Lock()
+			if total := p.total.Load(); total > 0 && bar.GetMax64() != total {
+				bar.ChangeMax64(total)
+			}
+			bar.Describe(text)
+			_ = bar.Set64(min(p.done.Load(), max(p.total.Load()-1, 0)))
+			t.mu.Unlock()
+		}
+	}
+}
+
+// line is the text beside the bar.
+func (p *progress) line(now time.Time) string {
+	perSecond, left := p.rate(now)
+	s := thousands(p.done.Load())
+	if total := p.total.Load(); total > 0 {
+		s += "/" + thousands(total)
+	}
+	s += fmt.Sprintf(" rows  %.0f/s", perSecond)
+	if left > 0 {
+		s += "  ETA " + inWords(left)
+	}
+	s += fmt.Sprintf("  %s ok  %s failed  %s 429s", thousands(p.succeeded.Load()), thousands(p.failed.Load()), thousands(p.throttled.Load()))
+	if wait := time.Until(p.pace().PausedUntil); wait > time.Second {
+		s += "  waiting " + inWords(wait)
+	}
+	return s
+}

@@ -1,0 +1,449 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"mantatag/ingest"
+	"mantatag/report"
+	"mantatag/report/journal"
+	"mantatag/worker"
+	"mantatag/worker/manta"
+	"mantatag/worker/manta/sandbox"
+	"mantatag/worker/pace"
+)
+
+const defaultAPI = "https://mantago.cc/api"
+
+// runOptions are the flags of run.
+type runOptions struct {
+	job                string
+	fresh, retryFailed bool
+	inDoubt            string
+
+	bot     string
+	columns columnMap
+	read    ingest.Options
+
+	rate, maxRate     rateFlag
+	concurrency       int
+	retries           int
+	timeout           time.Duration
+	outageTimeout     time.Duration
+	stopAfterFailures int
+	maxDuration       time.Duration
+	stopAt            clockTime
+
+	apiURL  string
+	login   login
+	sandbox bool
+
+	json, quiet, noProgress bool
+	logLevel, logFormat     string
+	metricsFile, stateDir   string
+}
+
+func newRunCommand() *cobra.Command {
+	o := &runOptions{columns: columnMap{}}
+	cmd := &cobra.Command{
+		Use:   "run INPUT",
+		Short: "Tag every row of INPUT, or go on with the job that an earlier run of the same command began",
+		Long: `Tag every row of INPUT, a CSV, TSV or NDJSON file, or - for standard input.
+
+What became of each row is in a folder beside the input, INPUT.mantatag: see
+succeeded.csv, failed.csv and retryable.csv there, and report.html. Running the
+same command again goes on where it was; a row that has its outcome is not sent
+twice.`,
+		Example: `  mantatag run --sandbox clients.csv
+  MANTATAG_BOT_ID=… mantatag run --token-file token --secret-file secret clients.csv`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.job, "job", "", "the job's `folder` (default: INPUT.mantatag)")
+	f.BoolVar(&o.fresh, "fresh", false, "start over, keeping the old job folder under a dated name")
+	f.BoolVar(&o.retryFailed, "retry-failed", false, "send again what failed in an earlier run")
+	f.Var(newChoice(&o.inDoubt, "resend", "resend", "hold"), "in-doubt", "what to do with a request that was sent and never answered")
+
+	f.StringVar(&o.bot, "bot", "", "the bot's `ID` (default: $MANTATAG_BOT_ID)")
+	f.StringVar(&o.read.Tag, "tag", "", "the tag `ID` of rows that have none")
+	f.StringVar(&o.read.Platform, "platform", "", "the `platform` of rows that have none: line, facebook, instagram, liveChat or whatsapp")
+	f.Var(o.columns, "map", "the column of a field, where its name does not say so")
+	f.Var(newChoice(&o.read.Format, "auto", "auto", "csv", "tsv", "ndjson"), "format", "the format of INPUT")
+
+	f.Var(&o.rate, "rate", "requests in a time, such as 50/s or 3000/m, or auto to find the limit")
+	f.Var(&o.maxRate, "max-rate", "the most that --rate auto may reach")
+	f.IntVar(&o.concurrency, "concurrency", 32, "requests in flight at most")
+	f.IntVar(&o.retries, "retries", 5, "attempts at a row in one run, before it is retryable")
+	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for one answer")
+	f.DurationVar(&o.outageTimeout, "outage-timeout", 10*time.Minute, "how long everything may fail before the run stops")
+	f.IntVar(&o.stopAfterFailures, "stop-after-failures", 100, "refused rows, with no success between, that stop the run; 0: any number")
+	f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this time, such as 4h")
+	f.Var(&o.stopAt, "stop-at", "stop at this local time, such as 06:00, today or tomorrow")
+
+	f.StringVar(&o.apiURL, "api-url", "", "the API's base `URL` (default: $MANTATAG_API_URL, else "+defaultAPI+")")
+	f.StringVar(&o.login.tokenFile, "token-file", "", "a `file` with the API token (default: $MANTATAG_TOKEN)")
+	f.StringVar(&o.login.secretFile, "secret-file", "", "a `file` with the secret key (default: $MANTATAG_SECRET)")
+	f.BoolVar(&o.sandbox, "sandbox", false, "run against the built-in stand-in for the API; no account needed")
+
+	f.BoolVar(&o.json, "json", false, "write summary.json to standard output instead of a table")
+	f.BoolVar(&o.quiet, "quiet", false, "say nothing but what went wrong")
+	f.BoolVar(&o.noProgress, "no-progress", false, "draw no progress bar")
+	f.Var(newChoice(&o.logLevel, "info", "debug", "info", "warn", "error"), "log-level", "how much run.log says")
+	f.Var(newChoice(&o.logFormat, "auto", "auto", "console", "json"), "log-format", "how log lines look on standard error")
+	f.StringVar(&o.metricsFile, "metrics-file", "", "write the result as Prometheus metrics to this `file`")
+	f.StringVar(&o.stateDir, "state-dir", "", "the `folder` for what was learned of rate limits (default: $XDG_STATE_HOME/mantatag)")
+	return cmd
+}
+
+// check refuses values that cannot be meant.
+func (o *runOptions) check() error {
+	switch {
+	case o.concurrency < 1 || o.concurrency > 10_000:
+		return usagef("--concurrency %d: give a number from 1 to 10000", o.concurrency)
+	case o.retries < 1:
+		return usagef("--retries %d: a row needs at least one attempt", o.retries)
+	case o.timeout <= 0:
+		return usagef("--timeout %s: give a time above zero, such as 30s", o.timeout)
+	case o.outageTimeout <= 0:
+		return usagef("--outage-timeout %s: give a time above zero, such as 10m", o.outageTimeout)
+	case o.stopAfterFailures < 0:
+		return usagef("--stop-after-failures %d: give a number, or 0 for no bound", o.stopAfterFailures)
+	case o.maxDuration < 0:
+		return usagef("--max-duration %s: give a time above zero, such as 4h", o.maxDuration)
+	case o.rate != 0 && o.maxRate != 0:
+		return usagef("--rate %s and --max-rate %s: a cap is for --rate auto only", &o.rate, &o.maxRate)
+	}
+	return nil
+}
+
+// target is the API that a run speaks to.
+type target struct {
+	url  *url.URL
+	host string // as the journal knows it
+	bot  string
+	cred manta.Credentials
+	stop func()
+}
+
+// target finds the API and the credentials, starting the sandbox if asked to.
+func (o *runOptions) target() (target, error) {
+	if o.sandbox {
+		s, err := sandbox.Listen("127.0.0.1:0", sandbox.New(sandbox.Demo()))
+		if err != nil {
+			return target{}, err
+		}
+		u, err := url.Parse(s.URL)
+		if err != nil {
+			return target{}, err
+		}
+		return target{
+			url: u, host: "sandbox", bot: sandbox.BotID,
+			cred: manta.Credentials{Token: sandbox.Token, Secret: sandbox.Secret},
+			stop: func() { _ = s.Close() },
+		}, nil
+	}
+	u, err := apiURL(orDefault(envOr(o.apiURL, "MANTATAG_API_URL"), defaultAPI))
+	if err != nil {
+		return target{}, err
+	}
+	bot := strings.TrimSpace(envOr(o.bot, "MANTATAG_BOT_ID"))
+	if bot == "" {
+		return target{}, usagef("no bot: give its ID with --bot or in MANTATAG_BOT_ID")
+	}
+	cred, err := o.login.read()
+	return target{url: u, host: strings.ToLower(u.Host), bot: bot, cred: cred, stop: func() {}}, err
+}
+
+// run is the command.
+func (o *runOptions) run(ctx context.Context, input string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	api, err := o.target()
+	if err != nil {
+		return err
+	}
+	defer api.stop()
+	o.read.BotID, o.read.Map = api.bot, o.columns
+	dir := o.job
+	if dir == "" {
+		dir = jobFolder(input, o.sandbox)
+	}
+	resume := resumeCommand(os.Args[1:], input, dir)
+
+	// All that can be wrong with the input as a whole is said before anything
+	// is made or sent.
+	if input != "-" {
+		if err := o.tryInput(input); err != nil {
+			return err
+		}
+	}
+	if o.fresh {
+		if _, err := journal.Retire(dir, time.Now()); err != nil {
+			return err
+		}
+	}
+	if input == "-" {
+		if input, err = keepInput(os.Stdin, dir); err != nil {
+			return err
+		}
+		if err := o.tryInput(input); err != nil {
+			return err
+		}
+	}
+	j, err := journal.Open(dir, journal.Options{Host: api.host})
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if err := report.Sweep(dir); err != nil {
+		return err
+	}
+	logFile, err := os.OpenFile(filepath.Join(dir, "run.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return usagef("run.log cannot be written: %w", err)
+	}
+	defer logFile.Close()
+
+	t := &terminal{out: os.Stderr}
+	level, err := zerolog.ParseLevel(o.logLevel)
+	if err != nil {
+		return usagef("--log-level: %w", err)
+	}
+	bar := isTerminal(os.Stderr) && !o.noProgress && !o.quiet && o.logFormat != "json"
+	shown := max(level, zerolog.InfoLevel)
+	switch {
+	case o.quiet:
+		shown = zerolog.ErrorLevel
+	case bar:
+		shown = max(level, zerolog.WarnLevel)
+	}
+	s := &session{
+		runOptions: o, api: api, input: input, dir: dir, journal: j, resume: resume,
+		log: newLog(logFile, t, o.logFormat, level, shown), terminal: t, bar: bar,
+	}
+	return s.run(ctx)
+}
+
+// tryInput opens the input and looks at its header, no more.
+func (o *runOptions) tryInput(name string) error {
+	r, err := ingest.Open(name, o.read)
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+// session is one run of a job.
+type session struct {
+	*runOptions
+	api        target
+	input, dir string
+	resume     string
+	journal    *journal.Journal
+	log        zerolog.Logger
+	terminal   *terminal
+	bar        bool
+}
+
+func (s *session) run(ctx context.Context) error {
+	absolute, err := filepath.Abs(s.input)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	err = s.journal.Begin(journal.Session{
+		Begin: began, Program: version(), Bot: s.api.bot, Input: absolute,
+		Params: journal.Params{Format: s.read.Format, Map: s.columns, Tag: s.read.Tag, Platform: s.read.Platform},
+	})
+	if err != nil {
+		return err
+	}
+	s.greet()
+
+	pacer := pace.New(pace.Options{
+		Rate: float64(s.rate), Max: float64(s.maxRate), Concurrency: s.concurrency, Memory: s.recall(),
+		Notify: func(d pace.Decision) {
+			s.log.Debug().Float64("per_second", d.Rate).Time("paused_until", d.PausedUntil).Msg(d.Reason)
+		},
+	})
+	shown := &progress{log: s.log, pace: pacer.Status}
+	stopped := s.send(ctx, began, pacer, shown)
+
+	learned := pacer.Status().Learned
+	s.remember(learned)
+	end := journal.Session{End: time.Now(), LearnedPerSecond: learned.Rate}
+	if stopped != nil {
+		end.StoppedBy, end.Message = stopped.By, stopped.Message
+	}
+	// After a fault of the disk this fails as well; the fault is told already.
+	if err := s.journal.End(end); err != nil && stopped == nil {
+		stopped = &worker.Stop{By: worker.ByDisk, Message: err.Error(), Err: err}
+	}
+	return s.conclude(stopped)
+}
+
+// send runs the pool over the input and returns why it stopped early, or nil.
+func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, shown *progress) *worker.Stop {
+	intake, cancel := s.deadline(ctx, began)
+	defer cancel()
+	rows, err := ingest.Open(s.input, s.read)
+	if err != nil {
+		return &worker.Stop{By: worker.ByInput, Message: err.Error(), Err: err}
+	}
+	defer rows.Close()
+
+	counted, stopCounting := context.WithCancel(intake)
+	done, quiet := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(quiet)
+		shown.show(s.terminal, s.bar, done)
+	}()
+	go s.count(counted, shown)
+
+	pool := &worker.Pool{
+		Client: &manta.Client{HTTP: manta.NewHTTP(s.concurrency), API: s.api.url, Bot: s.api.bot,
+			UserAgent: "mantatag/" + version(), Timeout: s.timeout},
+		Pace: pacer, Journal: s.journal, Host: s.api.host, Bot: s.api.bot,
+		Concurrency: s.concurrency, Attempts: s.retries, OutageTimeout: s.outageTimeout,
+		StopAfterFailures: s.stopAfterFailures, RetryFailed: s.retryFailed, HoldInDoubt: s.inDoubt == "hold",
+		Credentials: s.api.cred, Renew: s.login.renew, Notify: shown.note,
+	}
+	// Requests in flight are not cut off by a first signal: they end by
+	// themselves within --timeout.
+	err = pool.Run(context.WithoutCancel(ctx), intake, rows)
+	stopCounting()
+	close(done)
+	<-quiet
+
+	var stop *worker.Stop
+	var signal interrupted
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &stop):
+		return stop
+	case errors.As(err, &signal):
+		return &worker.Stop{By: worker.ByInterrupt, Message: fmt.Sprintf("interrupted (%s); what was in flight was finished", signal.Signal), Err: signal}
+	}
+	return &worker.Stop{By: worker.ByInterrupt, Message: err.Error(), Err: err}
+}
+
+// deadline ends intake at --max-duration or --stop-at, whichever is first.
+func (s *session) deadline(ctx context.Context, began time.Time) (context.Context, context.CancelFunc) {
+	var at time.Time
+	flag := ""
+	if s.maxDuration > 0 {
+		at, flag = began.Add(s.maxDuration), "--max-duration "+s.maxDuration.String()
+	}
+	if s.stopAt.set {
+		if next := s.stopAt.next(began); at.IsZero() || next.Before(at) {
+			at, flag = next, "--stop-at "+s.stopAt.String()
+		}
+	}
+	if at.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadlineCause(ctx, at, &worker.Stop{By: worker.ByDeadline, Message: "the time was up (" + flag + ")"})
+}
+
+// count finds how many rows there are, beside the run, for the progress.
+func (s *session) count(ctx context.Context, p *progress) {
+	rows, err := ingest.Open(s.input, s.read)
+	if err != nil {
+		return // the run meets the same error and says it
+	}
+	defer rows.Close()
+	var n int64
+	for ctx.Err() == nil {
+		if _, err := rows.Next(); err != nil {
+			break
+		}
+		n++
+	}
+	if ctx.Err() == nil {
+		p.total.Store(n)
+	}
+}
+
+// greet says what is going to happen.
+func (s *session) greet() {
+	sessions := len(s.journal.Sessions())
+	if sessions > 1 {
+		s.log.Info().Int("session", sessions).Msgf("going on with the job in %s: what has an outcome is not sent again", s.dir)
+	} else {
+		s.log.Info().Int("session", sessions).Msgf("starting the job in %s", s.dir)
+	}
+	for _, note := range s.journal.Notes() {
+		s.log.Warn().Msg(note)
+	}
+	if exp := expiry(s.api.cred.Token); !exp.IsZero() && exp.Before(time.Now()) {
+		s.log.Warn().Time("exp", exp).Msgf("the token says that it expired on %s; the API will refuse it unless this machine's clock is wrong", exp.Local().Format("2 January 2006 15:04"))
+	}
+}
+
+// conclude writes the reports and says how the run ended.
+func (s *session) conclude(stopped *worker.Stop) error {
+	from := s.source()
+	if stopped != nil {
+		from.StoppedBy, from.Message = stopped.By, stopped.Message
+		var signal interrupted
+		from.Terminated = errors.As(stopped, &signal) && signal.exitCode() == report.ExitTerminated
+	}
+	summary, err := report.Write(context.Background(), from)
+	if err != nil {
+		s.log.Error().Msg(err.Error())
+	}
+	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
+
+	left := ""
+	if summary.Rows.Pending+summary.Rows.Retryable > 0 || summary.Input.Rows == nil {
+		left = s.resume
+	}
+	// Nobody may read the result any more; the job's files have it.
+	switch {
+	case s.json:
+		_ = printJSON(os.Stdout, summary)
+	case !s.quiet:
+		printResult(os.Stdout, summary, left)
+	}
+	if s.quiet && summary.ExitCode != 0 {
+		fmt.Fprintln(os.Stderr, "mantatag:", summary.Message)
+		if left != "" {
+			fmt.Fprintln(os.Stderr, "go on with:", left)
+		}
+	}
+	if summary.ExitCode == 0 {
+		return nil
+	}
+	return exitStatus(summary.ExitCode)
+}
+
+// source is what the reports are made from.
+func (s *session) source() report.Source {
+	return report.Source{Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, HoldInDoubt: s.inDoubt == "hold"}
+}
+
+func orDefault(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}
+
+// recall is what earlier runs learned of this API's limit for this bot.
+func (s *session) recall() pace.Memory { return pace.Memory{} }
+
+// remember keeps what this run learned.
+func (s *session) remember(pace.Memory) {}

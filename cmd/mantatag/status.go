@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mantatag/ingest"
+	"mantatag/report"
+	"mantatag/report/journal"
+)
+
+func newStatusCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "status JOB",
+		Short: "Show a job on one screen, also while it runs",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, last, err := viewJob(args[0])
+			if err != nil {
+				return err
+			}
+			defer s.Journal.Close()
+			summary, err := report.Fold(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, summary)
+			}
+			fmt.Printf("%s, of %s\n", summary.Job, s.Input)
+			fmt.Printf("run %d, begun %s, %s\n\n", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(args[0], last))
+			printResult(os.Stdout, summary, "")
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it")
+	return cmd
+}
+
+func newReportCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "report JOB",
+		Short: "Write the reports of a job again from its journal and input, also while it runs",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, _, err := viewJob(args[0])
+			if err != nil {
+				return err
+			}
+			defer s.Journal.Close()
+			summary, err := report.Write(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, summary)
+			}
+			printResult(os.Stdout, summary, "")
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write summary.json to standard output too")
+	return cmd
+}
+
+// viewJob opens a job as its last run left it, for reading.
+func viewJob(dir string) (report.Source, journal.Session, error) {
+	if err := existingJob(dir); err != nil {
+		return report.Source{}, journal.Session{}, err
+	}
+	j, err := journal.View(dir)
+	if err != nil {
+		return report.Source{}, journal.Session{}, err
+	}
+	sessions := j.Sessions()
+	if len(sessions) == 0 {
+		_ = j.Close()
+		return report.Source{}, journal.Session{}, usagef("no run of the job %s has begun yet", dir)
+	}
+	last := sessions[len(sessions)-1]
+	p := last.Params
+	return report.Source{
+		Journal: j, Input: last.Input, Bot: last.Bot, HoldInDoubt: p.HoldInDoubt,
+		Options: ingest.Options{Format: p.Format, Map: p.Map, Tag: p.Tag, Platform: p.Platform, BotID: last.Bot},
+	}, last, nil
+}
+
+// howItStands tells a run that ended from one that goes on and one that was
+// cut off, which look alike in the journal but for the lock.
+func howItStands(dir string, last journal.Session) string {
+	switch {
+	case !last.End.IsZero():
+		return "ended " + last.End.Local().Format(time.DateTime)
+	case journal.Running(dir):
+		return "still going on"
+	default:
+		return "cut off; run the same command again to go on"
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+)
+
+// The rules of what a person sees: the result, and nothing else, goes to
+// standard output; progress and log go to standard error. A message is a
+// sentence that says what happened, where, and what to do. run.log has
+// everything, whatever the terminal shows.
+
+// terminal is where a person is told things while a command runs.
+type terminal struct {
+	mu  sync.Mutex
+	out io.Writer
+	// clear wipes the progress bar, so that a line can be written in its
+	// place; nil where there is no bar.
+	clear func()
+}
+
+// Write writes whole lines, wiping the progress bar first.
+func (t *terminal) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.clear != nil {
+		t.clear()
+	}
+	return t.out.Write(b)
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// newLog logs to run.log from level on and to the terminal from shown on.
+func newLog(file io.Writer, t *terminal, format string, level, shown zerolog.Level) zerolog.Logger {
+	zerolog.TimeFieldFormat = time.RFC3339
+	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
+	onTerminal := isTerminal(os.Stderr)
+	var out io.Writer = t
+	if format == "console" || format == "auto" && onTerminal {
+		out = zerolog.ConsoleWriter{Out: t, NoColor: !onTerminal, TimeFormat: time.TimeOnly, PartsExclude: []string{zerolog.TimestampFieldName}}
+	}
+	return zerolog.New(zerolog.MultiLevelWriter(
+		&zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: file}, Level: level},
+		&zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: out}, Level: shown},
+	)).Level(min(level, shown)).With().Timestamp().Logger()
+}
