@@ -161,7 +161,7 @@ func TestZeros(t *testing.T) {
 		return b
 	}
 	for n, from := range ends[:len(ends)-1] {
-		for _, to := range []int{from + 2, ends[n+1] - 1, ends[n+1], min(ends[n+1]+9, len(text)), len(text)} {
+		for _, to := range []int{from + 1, from + 2, ends[n+1] - 1, ends[n+1], min(ends[n+1]+9, len(text)), len(text)} {
 			r, err := read(zero(from, to))
 			switch {
 			case to == len(text):
@@ -258,4 +258,48 @@ func TestTornTailIsTold(t *testing.T) {
 	if notes := open(t, dir).Notes(); len(notes) != 0 {
 		t.Errorf("%q", notes)
 	}
+}
+
+// TestUnprovenTailIsWrittenAgain: what a failed fsync may have left in memory
+// only, though it can be read, is written once more before it is built upon.
+func TestUnprovenTailIsWrittenAgain(t *testing.T) {
+	dir := t.TempDir()
+	text := sample(t, 2)
+	r, err := read(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, journalName), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	disk := &rewrittenFile{}
+	j, err := Open(dir, Options{Host: host, OpenFile: disk.open})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, j)
+	if want := text[r.proven:]; !bytes.Equal(disk.synced, want) || len(want) < 100 {
+		t.Errorf("wrote again %q, want %q", disk.synced, want)
+	}
+}
+
+// rewrittenFile keeps what is written and then synced.
+type rewrittenFile struct {
+	File
+	written, synced []byte
+}
+
+func (f *rewrittenFile) open(name string, flag int, perm os.FileMode) (_ File, err error) {
+	f.File, err = openOSFile(name, flag, perm)
+	return f, err
+}
+
+func (f *rewrittenFile) WriteAt(b []byte, at int64) (int, error) {
+	f.written = append(f.written, b...)
+	return f.File.WriteAt(b, at)
+}
+
+func (f *rewrittenFile) Sync() error {
+	f.synced = f.written
+	return f.File.Sync()
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -348,13 +349,26 @@ func TestCompactionIsCutOff(t *testing.T) {
 	dir := t.TempDir()
 	grown(t, dir)
 	want := knowledge(t, view(t, dir))
+	old, err := os.ReadFile(filepath.Join(dir, journalName))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var copies []string
+	var durable []byte // of the new file
 	d := disk{before: func() {
+		now, err := os.ReadFile(filepath.Join(dir, journalName))
+		if err != nil || !bytes.Equal(now, old) && !bytes.Equal(now, durable) {
+			t.Errorf("before operation %d the journal is neither the old one nor durable: %v", len(copies), err)
+		}
 		to := t.TempDir()
 		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 			t.Error(err)
 		}
 		copies = append(copies, to)
+	}, synced: func() {
+		if b, err := os.ReadFile(filepath.Join(dir, compactName)); err == nil {
+			durable = b
+		}
 	}}
 	j, err := Open(dir, Options{Host: host, CompactSize: 1, OpenFile: d.open})
 	if err != nil {

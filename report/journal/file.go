@@ -64,11 +64,11 @@ func lock(dir string) (*flock.Flock, error) {
 	path := filepath.Join(dir, lockName)
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ok, err := l.TryLock()
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, &DiskError{path, err}
 	}
 	if ok {
-		// The folder may have been retired between opening and locking: then
+		// Another run may just have retired the folder: then it is gone, or
 		// this is the lock of the old folder.
 		held, err1 := l.Stat()
 		named, err2 := os.Stat(path)

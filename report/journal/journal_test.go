@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -274,6 +275,41 @@ func TestRetire(t *testing.T) {
 	if j.Lookup(key(1)) != (Ref{}) {
 		t.Error("the new job is not empty")
 	}
+}
+
+// TestRetireRaces lets runs begin and start over at the same time: whoever has
+// the job has the folder of that name.
+func TestRetireRaces(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "job")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for n := range 20 {
+				if n%2 == 0 {
+					if _, err := Retire(dir, noon); err != nil && !errors.Is(err, ErrLocked) {
+						t.Error(err)
+					}
+				}
+				j, err := Open(dir, Options{Host: host})
+				if errors.Is(err, ErrLocked) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				held, err1 := j.lock.Stat()
+				named, err2 := os.Stat(filepath.Join(dir, lockName))
+				if err := errors.Join(err1, err2); err != nil || !os.SameFile(held, named) {
+					t.Errorf("the job is held in another folder: %v", err)
+				}
+				if err := j.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestFilesArePrivate(t *testing.T) {
