@@ -14,6 +14,10 @@ import (
 const (
 	maxKinds    = 200 // kept while reading, so that memory is bounded
 	maxExamples = 3   // kept of each
+
+	// mixed is the reason in the keys of rows that come too late to be kept
+	// apart by their reasons.
+	mixed = "\x00"
 )
 
 // kindKey tells the kinds of error apart: by the name of a fault that ingest
@@ -27,25 +31,14 @@ type kindKey struct {
 // kind is a kind of error.
 type kind struct {
 	kindKey
-	Count    int64
-	Examples []example // the first rows
-}
-
-func (k *kind) Outcome() string { return k.outcome.String() }
-func (k *kind) Status() int     { return k.status }
-func (k *kind) Code() int       { return k.code }
-
-// Reason is that of the first row, or nothing for a kind that is mixed.
-func (k *kind) Reason() string {
-	if k.reason == "" {
-		return ""
-	}
-	return k.Examples[0].Reason
+	mixed    bool // reasons of many kinds, too many to keep them apart
+	count    int64
+	examples []example // the first rows
 }
 
 type example struct {
-	Row, Line int64
-	Reason    string
+	row, line int64
+	reason    string
 }
 
 // kinds groups the rows that did not succeed.
@@ -61,19 +54,19 @@ func (ks *kinds) add(row *ingest.Row, o *outcome, fault string) {
 	}
 	k := ks.byKey[key]
 	if k == nil && len(ks.byKey) >= maxKinds {
-		key.reason = ""
+		key.reason = mixed
 		k = ks.byKey[key]
 	}
 	if k == nil {
 		if ks.byKey == nil {
 			ks.byKey = map[kindKey]*kind{}
 		}
-		k = &kind{kindKey: key}
+		k = &kind{kindKey: key, mixed: key.reason == mixed}
 		ks.byKey[key] = k
 	}
-	k.Count++
-	if len(k.Examples) < maxExamples {
-		k.Examples = append(k.Examples, example{row.Number, row.Line, visible(o.reason)})
+	k.count++
+	if len(k.examples) < maxExamples {
+		k.examples = append(k.examples, example{row.Number, row.Line, visible(o.reason)})
 	}
 }
 
@@ -84,7 +77,7 @@ func (ks *kinds) list() []*kind {
 		list = append(list, k)
 	}
 	slices.SortFunc(list, func(a, b *kind) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Examples[0].Row, b.Examples[0].Row), cmp.Compare(a.reason, b.reason))
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.examples[0].row, b.examples[0].row), cmp.Compare(a.reason, b.reason))
 	})
 	return list
 }

@@ -1,0 +1,74 @@
+package report
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mantatag/report/journal"
+)
+
+// WriteMetrics writes the summary to a file in Prometheus' text format, for
+// the textfile collector of its node exporter. The file is written as a whole
+// under a temporary name and renamed, and readable by all. Each metric carries
+// the job's folder and the bot, so that the files of several jobs can lie side
+// by side. docs/metrics.md lists the metrics.
+func WriteMetrics(file string, sum Summary) error {
+	registry := prometheus.NewRegistry()
+	labels := prometheus.Labels{"folder": sum.Job, "bot": sum.BotID}
+	gauge := func(name, help string, value float64) {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "mantatag", Name: name, Help: help, ConstLabels: labels})
+		g.Set(value)
+		registry.MustRegister(g)
+	}
+	by := func(name, help, label string, values map[string]int64) {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "mantatag", Name: name, Help: help, ConstLabels: labels}, []string{label})
+		for value, n := range values {
+			g.WithLabelValues(value).Set(float64(n))
+		}
+		registry.MustRegister(g)
+	}
+	truth := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+
+	by("rows", "Rows of the input given last, by outcome.", "outcome", map[string]int64{
+		"succeeded": sum.Rows.Succeeded, "failed": sum.Rows.Failed, "retryable": sum.Rows.Retryable, "pending": sum.Rows.Pending,
+	})
+	gauge("rows_earlier", "Rows whose outcome was recorded before the last run.", float64(sum.Rows.Earlier))
+	gauge("rows_duplicate", "Rows that ask for the same as an earlier row of the input.", float64(sum.Rows.Duplicates))
+	gauge("rows_in_doubt", "Rows that were, or may have been, sent without an answer.", float64(sum.InDoubt))
+	by("last_run_requests", "Requests of the last run, by answer.", "answer", map[string]int64{
+		"succeeded": sum.Requests.Succeeded, "rate_limited": sum.Requests.RateLimited, "refused": sum.Requests.Refused,
+		"server_error": sum.Requests.ServerErrors, "network_error": sum.Requests.NetworkErrors,
+	})
+	gauge("last_run_requests_sent", "Requests that the last run sent.", float64(sum.Requests.Sent))
+	gauge("last_run_rows_per_second", "Rows that got their outcome in the last run, a second.", sum.Rate.Average)
+	gauge("learned_requests_per_second", "Rate limit of the API as far as it was found out; 0 if it was not.", sum.Rate.Learned)
+	gauge("sessions", "Runs of the job so far.", float64(sum.Sessions))
+	gauge("last_run_started_timestamp_seconds", "When the last run began.", seconds(sum.StartedAt))
+	if sum.FinishedAt != nil {
+		gauge("last_run_finished_timestamp_seconds", "When the last run ended; missing while it goes on and if it was cut off.", seconds(*sum.FinishedAt))
+	}
+	gauge("last_run_duration_seconds", "How long the last run took.", sum.ElapsedSeconds)
+	gauge("last_run_exit_code", "Exit code of the last run.", float64(sum.ExitCode))
+	gauge("complete", "1 if every row of the input has an outcome.", truth(sum.State == Complete))
+	stopped := map[string]int64{}
+	for _, by := range stopWords {
+		stopped[by] = int64(truth(sum.StoppedBy == by))
+	}
+	by("last_run_stopped", "1 for what stopped the last run before its end.", "by", stopped)
+
+	if err := prometheus.WriteToTextfile(file, registry); err != nil {
+		return &journal.DiskError{File: file, Err: err}
+	}
+	return nil
+}
+
+// stopWords are the words of stopped_by.
+var stopWords = []string{"interrupt", "deadline", "credentials", "bot", "outage", "failures", "disk", "input", "config"}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
