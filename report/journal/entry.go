@@ -64,21 +64,21 @@ type Entry struct {
 // Session is what the journal keeps of one run, written at its beginning
 // (Begin) and, unless the run was cut off, again at its end (End).
 type Session struct {
-	Number int       `json:"number"` // from 1
-	Begin  time.Time `json:"begin"`  // UTC, to the millisecond
-	End    time.Time `json:"end"`    // zero: the run was cut off, or still goes on
+	Number int       `json:"number"`       // from 1
+	Begin  time.Time `json:"begin"`        // UTC, to the millisecond
+	End    time.Time `json:"end,omitzero"` // zero: the run was cut off, or still goes on
 
 	Program   string `json:"program"` // version of mantatag
 	Bot       string `json:"bot"`
 	Input     string `json:"input"` // absolute path
 	Params    Params `json:"params"`
-	StoppedBy string `json:"stopped_by"`
-	Message   string `json:"message"`
+	StoppedBy string `json:"stopped_by,omitempty"`
+	Message   string `json:"message,omitempty"`
 
-	LearnedPerSecond float64 `json:"learned_per_second"` // 0: nothing was learned
+	LearnedPerSecond float64 `json:"learned_per_second,omitempty"` // 0: nothing was learned
 
 	// Totals is counted by the journal; what a caller puts here is ignored.
-	Totals Totals `json:"totals"`
+	Totals Totals `json:"totals,omitzero"`
 }
 
 // Totals counts the entries of a session.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"strconv"
@@ -19,9 +18,10 @@ import (
 //
 //	{"kind":"failed","key":"<32 hex>","at":"2026-11-23T20:00:00.000Z","row":7,"status":403,"crc":"<8 hex>"}
 //
-// Each line has one spelling only: members in a fixed order, those that are
-// zero left out, no white space. So a reader that knows the order needs no
-// general JSON parser, and what it accepts it would also write.
+// A line about a mapping has one spelling only: members in a fixed order, those
+// that are zero left out, no white space. So a reader that knows the order
+// needs no general JSON parser, and what it accepts it would also write. The
+// few lines about the job and its sessions are read by encoding/json.
 
 const (
 	version = 1
@@ -151,22 +151,10 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 	return b, nil
 }
 
-var errMalformed = errors.New("not a line that mantatag writes")
-
 // decodeJSON decodes one of the rare lines into v; body is the line without
 // its checksum.
 func decodeJSON(body []byte, v any) error {
-	text := append(bytes.Clone(body), '}')
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return errMalformed
-	}
-	again, err := appendJSON(nil, v)
-	if err != nil || !bytes.Equal(again[:len(again)-crcTail-1], body) {
-		return errMalformed
-	}
-	return nil
+	return json.Unmarshal(append(bytes.Clone(body), '}'), v)
 }
 
 // appendEntry appends the line of e. For an intent, synced is the number of

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -66,7 +67,7 @@ func closed(t *testing.T, j *Journal) {
 
 func begin(t *testing.T, j *Journal) {
 	t.Helper()
-	if err := j.Begin(Session{Begin: noon, Program: "v1", Bot: "bot", Input: "/in.csv"}); err != nil {
+	if err := j.Begin(Session{Begin: noon, Program: "v1", Bot: "bot", Input: "/in\xff.csv", Params: Params{Map: map[string]string{}}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -107,12 +108,14 @@ func TestWhatWasAppendedIsFoundAgain(t *testing.T) {
 			t.Errorf("key 4: %+v", r)
 		}
 		want := []Session{{
-			Number: 1, Begin: noon, End: learned.End, Program: "v1", Bot: "bot", Input: "/in.csv",
+			Number: 1, Begin: noon, End: learned.End, Program: "v1", Bot: "bot", Input: "/in\ufffd.csv",
 			StoppedBy: "interrupt", Message: "stopped", LearnedPerSecond: 49.5,
 			Totals: Totals{Sent: 3, Succeeded: 1, Failed: 1},
 		}}
-		if got := j.Sessions(); !reflect.DeepEqual(got, want) {
-			t.Errorf("sessions: %+v", got)
+		sessions := j.Sessions()
+		sessions[0].Input, sessions[0].Params = strings.ToValidUTF8(sessions[0].Input, "\ufffd"), Params{}
+		if !reflect.DeepEqual(sessions, want) {
+			t.Errorf("sessions: %+v", sessions)
 		}
 		var kinds []Kind
 		for e, err := range j.Entries(1) {

@@ -147,12 +147,15 @@ func (r *replay) take(text []byte, offset int64, look bool, l *line) (synced int
 	if look {
 		return s.Synced, true
 	}
-	n := len(r.sessions)
-	switch {
-	case n > 0 && s.Session.Number == r.sessions[n-1].Number:
-		r.sessions[n-1].Session = s.Session
-	case n == 0 || s.Session.Number > r.sessions[n-1].Number:
+	n, last := len(r.sessions), 0
+	if n > 0 {
+		last = r.sessions[n-1].Number
+	}
+	switch number := s.Session.Number; {
+	case number > last:
 		r.sessions = append(r.sessions, session{s.Session, offset + int64(len(text)) + 1})
+	case number == last && n > 0:
+		r.sessions[n-1].Session = s.Session
 	default:
 		return 0, false
 	}

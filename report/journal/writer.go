@@ -127,7 +127,7 @@ func (j *Journal) End(s Session) error {
 // appendSession writes a session's line and returns where it ends, and the
 // session as it was written, when that is durable.
 func (j *Journal) appendSession(s Session) (int64, Session, error) {
-	s.Begin = stamp(s.Begin)
+	s.Begin, s.Message = stamp(s.Begin), clip(s.Message, maxReason)
 	if !s.End.IsZero() {
 		s.End = stamp(s.End)
 	}
