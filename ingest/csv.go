@@ -35,23 +35,8 @@ type table struct {
 	extra  []byte // backs Row.Surplus likewise
 }
 
-func newTable(f *framer, o Options, c *checker, n *names, bom bool) (*table, error) {
-	t := &table{records: f, checker: c}
-	text := f.data()
-	var delim byte
-	switch {
-	case o.Delimiter != "":
-		delim = o.Delimiter[0]
-	case o.Format == TSV:
-		delim = '\t'
-	}
-	d := sniffDialect(text, delim, n)
-	f.delim, f.cr = d.delim, d.cr
-	t.found.CRLF = endsInCRLF(text)
-	t.found.Format, t.found.Encoding, t.found.BOM, t.found.Delimiter = CSV, "utf-8", bom, f.delim
-	if f.delim == '\t' {
-		t.found.Format = TSV
-	}
+func newTable(rs records, found Layout, c *checker, n *names) (*table, error) {
+	t := &table{records: rs, found: found, checker: c}
 	if err := t.readHeader(n); err != nil {
 		return nil, err
 	}
@@ -160,7 +145,7 @@ func (t *table) next(row *Row) error {
 		row.Err = &Fault{Message: say("few-cells", n, t.width)}
 	}
 	row.Own = t.ownText()
-	if !utf8.Valid(rec.text) {
+	if !t.validText(rec.text) {
 		row.Err = &Fault{Message: say("bad-text", t.found.Encoding)}
 	}
 	if row.Err != nil {
@@ -172,6 +157,18 @@ func (t *table) next(row *Row) error {
 	}
 	t.checker.check(row, &cells)
 	return nil
+}
+
+// validText tells whether all of a text could be decoded: a decoder leaves
+// U+FFFD where it could not. In UTF-8 that is a character like others.
+func (t *table) validText(text []byte) bool {
+	switch t.found.Encoding {
+	case utf8Text.name:
+		return utf8.Valid(text)
+	case "":
+		return true
+	}
+	return !bytes.Contains(text, []byte("\uFFFD"))
 }
 
 // decode takes the identifying cells out of the record. A cell without

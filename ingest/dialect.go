@@ -3,20 +3,32 @@ package ingest
 import (
 	"bytes"
 	"io"
+	"strings"
+	"unicode/utf8"
 )
 
 // sniffLength is how much of the text is looked at to find out its dialect.
 const sniffLength = 64 << 10
 
+// scoredRecords is how many records are split to compare dialects.
+const scoredRecords = 200
+
 // headerWithin is how many records are looked at to find the header.
 const headerWithin = 20
 
-func (f *framer) skipBOM() bool {
-	bom := bytes.HasPrefix(f.data(), []byte("\xEF\xBB\xBF"))
-	if bom {
-		f.consume(3, 0)
+// begin reads the beginning of the text, which sniffing looks at, without a
+// byte order mark.
+func (f *framer) begin() error {
+	for len(f.data()) < sniffLength && f.err == nil {
+		f.fill()
 	}
-	return bom
+	if f.err != nil && f.err != io.EOF {
+		return f.err
+	}
+	if bytes.HasPrefix(f.data(), []byte("\uFEFF")) {
+		f.consume(len("\uFEFF"), 0)
+	}
+	return nil
 }
 
 // sniffFormat tells NDJSON from a table.
@@ -48,6 +60,21 @@ func endsInCRLF(text []byte) bool {
 
 var delimiters = []byte{',', '\t', ';', '|'}
 
+// delimiterOf is the delimiter that the options ask for, or 0 to find out.
+func delimiterOf(o Options) (byte, error) {
+	switch d := o.Delimiter; {
+	case d == "" && o.Format == TSV:
+		return '\t', nil
+	case d == "":
+		return 0, nil
+	case d == "tab" || d == `\t`:
+		return '\t', nil
+	case len(d) == 1 && d[0] < utf8.RuneSelf && class[d[0]]&(digit|letter) == 0 && strings.IndexByte("\"\r\n \x00", d[0]) < 0:
+		return d[0], nil
+	}
+	return 0, &InputError{Message: say("bad-delimiter", o.Delimiter)}
+}
+
 // dialect is how a table is written.
 type dialect struct {
 	delim byte
@@ -78,12 +105,11 @@ func sniffDialect(text []byte, delim byte, n *names) dialect {
 }
 
 func (d dialect) score(text []byte, n *names) int {
-	f := newFramer(bytes.NewReader(text))
-	f.delim, f.cr = d.delim, d.cr
+	f := &framer{delim: d.delim, cr: d.cr, buf: text, end: len(text), err: io.EOF}
 	var r record
 	widths := map[int]int{}
 	header, even := 0, 0
-	for i := 0; f.next(&r) != io.EOF; i++ {
+	for i := 0; i < scoredRecords && f.next(&r) != io.EOF; i++ {
 		if r.fault != nil {
 			continue
 		}

@@ -34,7 +34,7 @@ type key struct {
 	own          bool
 }
 
-func newObjects(f *framer, c *checker, n *names, bom bool) (*objects, error) {
+func newObjects(f *framer, found Layout, c *checker, n *names) (*objects, error) {
 	text := bytes.TrimSpace(f.data())
 	if len(text) > 0 && text[0] == '[' {
 		return nil, &InputError{Message: say("json-array"), Hint: say("hint-jq")}
@@ -45,8 +45,8 @@ func newObjects(f *framer, c *checker, n *names, bom bool) (*objects, error) {
 	if len(text) == 0 && f.err != nil {
 		return nil, &InputError{Message: say("no-header")}
 	}
-	ob := &objects{lines: f, checker: c, names: n, keys: map[string]key{}}
-	ob.found = Layout{Format: NDJSON, Encoding: "utf-8", BOM: bom, CRLF: endsInCRLF(text), Tags: c.split != ""}
+	ob := &objects{lines: f, found: found, checker: c, names: n, keys: map[string]key{}}
+	ob.found.Format, ob.found.CRLF = NDJSON, endsInCRLF(text)
 	return ob, nil
 }
 

@@ -34,9 +34,12 @@ type Options struct {
 // Layout is what was found out about an input when it was opened.
 type Layout struct {
 	Format    string // csv, tsv, ndjson or xlsx; csv stands for any delimiter but the tab
-	Encoding  string // utf-8, big5, …
-	BOM       bool   // the outcome files should begin with a byte order mark
-	CRLF      bool   // the lines of the outcome files should end as the input's do, in CR LF
+	Container string // gzip, zstd, or "" for a plain file
+	Encoding  string // utf-8, utf-16le, utf-16be, big5, gb18030 or windows-1252; "" for a workbook
+	Guessed   bool   // the encoding was told from the likelihood of its bytes
+	Sample    string // some decoded text beyond ASCII, by which a person sees whether the encoding is right
+	Sheet     string // of a workbook
+	CRLF      bool   // the lines end in CR LF, and those of the outcome files should
 	Delimiter byte   // of the outcome files' columns; 0 for NDJSON
 
 	// Header is the text of the header as it stands, without line end and
@@ -64,7 +67,7 @@ type rows interface {
 // several goroutines at once.
 type Reader struct {
 	name    string
-	input   io.Closer
+	close   []func()
 	rows    rows
 	checker *checker
 	row     Row // the last, while further tags of it are to come
@@ -97,36 +100,87 @@ func open(name string, o Options) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	delim, err := delimiterOf(o)
+	if err != nil {
+		return nil, err
+	}
 	src, err := openSource(name)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{name: name, input: src}
+	r := &Reader{name: name, close: []func(){func() { src.Close() }}}
 	r.checker = &checker{tag: o.Tag, platform: o.Platform, bot: o.BotID, split: o.SplitTags}
-	if r.rows, err = newRows(src, o, r.checker, names); err != nil {
-		src.Close()
+	begins := make([]byte, 16)
+	n, _ := src.ReadAt(begins, 0) // what cannot be read fails below
+	container, err := containerOf(begins[:n])
+	switch {
+	case err != nil:
+	case container == workbook:
+		err = r.openSheet(src, o, names)
+	case o.Format == XLSX:
+		err = &InputError{Message: say("no-workbook")}
+	default:
+		err = r.openText(src, container, o, delim, names)
+	}
+	if err != nil {
+		r.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func newRows(src io.Reader, o Options, c *checker, names *names) (rows, error) {
-	f := newFramer(src)
-	for len(f.data()) < sniffLength && f.err == nil {
-		f.fill()
+// openText finds out the encoding of a text, in a pass of its own, and then
+// what is written in it.
+func (r *Reader) openText(src *source, container string, o Options, delim byte, names *names) error {
+	found := Layout{Container: container, Tags: o.SplitTags != ""}
+	var v verdict
+	if o.Encoding != "" {
+		c, err := charsetNamed(o.Encoding)
+		if err != nil {
+			return err
+		}
+		v.charset = c
+	} else {
+		text, done, err := src.unpack(container)
+		if err != nil {
+			return err
+		}
+		v, err = judge(text, names)
+		done()
+		if err != nil {
+			return err
+		}
+		if err := src.rewind(); err != nil {
+			return err
+		}
 	}
-	if f.err != nil && f.err != io.EOF {
-		return nil, f.err
+	found.Encoding, found.Guessed, found.Sample = v.charset.name, v.guessed, v.sample
+
+	text, done, err := src.unpack(container)
+	if err != nil {
+		return err
 	}
-	bom := f.skipBOM()
+	r.close = append(r.close, done)
+	f := newFramer(v.charset.decode(text))
+	if err := f.begin(); err != nil {
+		return err
+	}
 	format := o.Format
 	if format == "" || format == "auto" {
 		format = sniffFormat(f.data())
 	}
 	if format == NDJSON {
-		return newObjects(f, c, names, bom)
+		r.rows, err = newObjects(f, found, r.checker, names)
+		return err
 	}
-	return newTable(f, o, c, names, bom)
+	d := sniffDialect(f.data(), delim, names)
+	f.delim, f.cr = d.delim, d.cr
+	found.Format, found.Delimiter, found.CRLF = CSV, d.delim, endsInCRLF(f.data())
+	if d.delim == '\t' {
+		found.Format = TSV
+	}
+	r.rows, err = newTable(f, found, r.checker, names)
+	return err
 }
 
 // Next reads the next row. Its error is io.EOF after the last row, an
@@ -154,8 +208,14 @@ func (r *Reader) Next() (Row, error) {
 // Layout is what was found out about the input.
 func (r *Reader) Layout() Layout { return r.rows.layout() }
 
-// Close closes the file.
-func (r *Reader) Close() error { return r.input.Close() }
+// Close closes the file. There is nothing to lose in it, and so no error.
+func (r *Reader) Close() error {
+	for _, f := range slices.Backward(r.close) {
+		f()
+	}
+	r.close = nil
+	return nil
+}
 
 // Count reads the whole input and says how many rows it gives, for a progress
 // bar. It is as fast as reading the rows is, so let it run beside the job.

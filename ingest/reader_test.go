@@ -110,7 +110,7 @@ var csvCases = []struct {
 			"5@6 !unknown-platform | t,c,mail,, | ",
 			"6@7 !other-bot | t,c,,,b2 | ",
 			"7@8 t c line  | t,c,line,,b1 | "}},
-	{"damage", "tagId,clientId\nt,1.23457E+15\nt,1234567890123450000\nt,123456789012345\nt,1E10\nt,a\x00b\nt,\"a\"\"b\"\nt,a\xffb\n", Options{}, []string{
+	{"damage", "tagId,clientId\nt,1.23457E+15\nt,1234567890123450000\nt,123456789012345\nt,1E10\nt,a\x00b\nt,\"a\"\"b\"\nt,a\xffb\n", Options{Encoding: "UTF-8"}, []string{
 		"1@2 !scientific | t,1.23457E+15 | ",
 		"2@3 !rounded | t,1234567890123450000 | ",
 		"3@4 t 123456789012345   | t,123456789012345 | ",

@@ -46,27 +46,45 @@ func openSource(name string) (*source, error) {
 
 func (s *source) Read(p []byte) (int, error) {
 	left := s.size - s.read
-	if left > 0 {
-		n, err := s.file.Read(p[:min(int64(len(p)), left)])
-		s.read += int64(n)
-		if err == io.EOF {
-			return n, s.changed()
+	if left <= 0 {
+		if err := s.unchanged(); err != nil {
+			return 0, err
 		}
-		return n, err
+		return 0, io.EOF
 	}
-	info, err := s.file.Stat()
-	if err != nil {
-		return 0, err
+	n, err := s.file.Read(p[:min(int64(len(p)), left)])
+	s.read += int64(n)
+	if err == io.EOF {
+		err = errChanged()
 	}
-	if info.Size() != s.size || !info.ModTime().Equal(s.time) {
-		return 0, s.changed()
-	}
-	return 0, io.EOF
+	return n, err
 }
 
-func (s *source) changed() error {
+// unchanged says whether the file is still what was opened.
+func (s *source) unchanged() error {
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != s.size || !info.ModTime().Equal(s.time) {
+		return errChanged()
+	}
+	return nil
+}
+
+func errChanged() error {
 	return &InputError{Message: say("changed"), Hint: say("hint-again")}
 }
+
+// rewind goes back to the beginning.
+func (s *source) rewind() error {
+	s.read = 0
+	_, err := s.file.Seek(0, io.SeekStart)
+	return err
+}
+
+// ReadAt makes the file a zip.Reader's source.
+func (s *source) ReadAt(p []byte, off int64) (int, error) { return s.file.ReadAt(p, off) }
 
 func (s *source) Close() error { return s.file.Close() }
 
