@@ -92,10 +92,12 @@ func Write(ctx context.Context, s Source) (Summary, error) {
 	if err = errors.Join(err, writeSummary(s, sum)); err != nil {
 		return st.stopped(s, f.tally, err), err
 	}
-	if from == "" || st.digest(s) != from {
-		return sum, nil // the input was changed meanwhile
+	if from != "" && st.digest(s) == from { // else the input was changed meanwhile
+		// All reports are in their places. Without a stamp they are only made
+		// again by the next run.
+		_ = writeStamp(s, from, append(files.names(), pageName), f.tally)
 	}
-	return sum, writeStamp(s, from, append(files.names(), pageName), f.tally)
+	return sum, nil
 }
 
 // Fold returns the summary that Write would write, and writes nothing.
