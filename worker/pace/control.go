@@ -2,26 +2,46 @@ package pace
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
-// State is the whole of what the law knows, and what it orders: Rate, Burst,
-// InFlight, Until. Next makes a new State of it for each reply.
+// State is the whole of what the law knows, and what it orders. It is a value:
+// Admit and the like make a new one of it, from an argument that is the time.
 type State struct {
-	Rate     float64   // requests a second; 0: as latency allows
-	Burst    int       // tokens that a silence may save up
-	InFlight int       // bound on requests in flight
-	Until    time.Time // nothing leaves before
-	Stops    int       // counts the pauses; what left before one is old news after it
-	Reason   string    // of the last change
+	Rate   float64       // requests a second; 0: not known yet
+	Window time.Duration // 0: Rate is kept evenly; else Rate·Window at once in each
+	Burst  int           // what a silence may save up
+	Until  time.Time     // nothing leaves before
+	Stops  int           // counts pauses; what left before one is old news after it
+	Reason string        // of the last change
 
-	fixed    bool
-	most     float64
-	accepted int // since the last refusal
-	refusals int
-	since    time.Time     // the last refusal, or the start
-	silence  time.Duration // the next one, should the probe be refused
+	fixed   bool
+	most    float64
+	rows    int
+	allowed int // in flight
+
+	opened   time.Time // first request of this window, or of the run
+	admitted int       // since then
+
+	since     time.Time // last refusal
+	sinceSent time.Time
+	accepted  int       // since then
+	owed      float64   // tokens saved by the last silence
+	resumed   time.Time // when that ended
+
 	probing  bool
+	tries    int       // refused in a row
+	base     time.Time // what the silences count from
+	refused  time.Time // the first time of these
+	strikes  int       // times that what looked like a window was none
+	refusals int
+
+	step     float64 // by which the rate grows in patience accepted requests
+	patience int
+	grown    int // accepted since the last step
+	measured float64
+	latency  time.Duration
 }
 
 // Observation is one reply.
@@ -34,89 +54,213 @@ type Observation struct {
 }
 
 const (
-	firstSilence = 200 * time.Millisecond
-	allInFlight  = 1 << 30
+	cut           = 0.97
+	firstStep     = 0.05
+	firstPatience = 300
+	mostPatience  = 10_000
+	leastPatience = 100
+	sameRate      = 1.06
+	windowAtLeast = 1900 * time.Millisecond
+	haste         = 4.0
 )
+
+// silences are the times after which a limit may be over: those that people set.
+var silences = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second,
+	2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute}
+
+const allInFlight = 1 << 30
 
 // Start is the State at the start of a run.
 func Start(o Options, now time.Time) State {
-	s := State{InFlight: 4, since: now, silence: firstSilence, most: o.Max, Rate: o.Max}
-	if o.Rate > 0 {
-		s.Rate, s.fixed = o.Rate, true
-		s.InFlight = allInFlight
-	} else if o.Memory.Rate > 0 {
-		s.Rate = o.Memory.Rate
-		if s.most > 0 {
-			s.Rate = min(s.Rate, s.most)
-		}
-		s.InFlight = allInFlight
+	s := State{allowed: 4, most: o.Max, rows: o.Rows, Burst: 1, step: firstStep, patience: firstPatience}
+	switch {
+	case o.Rate > 0:
+		s.Rate, s.fixed, s.allowed = o.Rate, true, allInFlight
+	case o.Memory.Rate > 0:
+		s.Rate, s.Window, s.Burst = o.Memory.Rate*cut, o.Memory.Window, max(1, o.Memory.Burst)
+		s.patience = max(firstPatience, o.Memory.Patience)
+		s.measured = o.Memory.Rate
+		s.capRate()
 	}
 	return s
+}
+
+func (s *State) capRate() {
+	if s.most > 0 {
+		s.Rate = min(s.Rate, s.most)
+	}
+}
+
+// pace is the rate at which the bucket is to let through; 0: any.
+func (s State) pace() float64 {
+	r := s.Rate
+	if s.Window > 0 {
+		r *= haste
+	}
+	if s.most > 0 && (r == 0 || r > s.most) {
+		return s.most
+	}
+	return r
+}
+
+func (s State) quota() int { return max(1, int(s.Rate*s.Window.Seconds()+0.5)) }
+
+func (s State) guard() time.Duration { return s.Window/200 + s.latency/2 + 10*time.Millisecond }
+
+// Admit is asked before each request; a wait above 0 means not before.
+func (s State) Admit(now time.Time) (State, time.Duration) {
+	if wait := s.Until.Sub(now); wait > 0 {
+		return s, wait
+	}
+	if s.opened.IsZero() {
+		s.opened, s.base, s.since, s.resumed = now, now, now, now
+	}
+	if s.Window > 0 {
+		end := s.opened.Add(s.Window + s.guard())
+		if !now.Before(end) {
+			s.opened, s.admitted = now, 0
+		} else if s.admitted >= s.quota() {
+			return s, end.Sub(now)
+		}
+	}
+	s.admitted++
+	return s, 0
 }
 
 // Next is the State after a reply that came at now.
 func (s State) Next(o Observation, now time.Time) State {
 	switch o.Kind {
 	case Accepted:
-		return s.onAccept(o, now)
+		s.onAccept(o, now)
 	case Throttled:
-		return s.onRefusal(o, now)
+		s.onRefusal(o, now)
 	}
 	return s
 }
 
-func (s State) onAccept(o Observation, now time.Time) State {
+func (s *State) onAccept(o Observation, now time.Time) {
 	s.accepted++
-	if wait := o.Hint.pause(); wait > 0 && s.Until.Before(now.Add(wait)) {
-		s.Until = now.Add(wait)
-		s.Stops++
-		s.Reason = fmt.Sprintf("the server says that nothing is left for %v", wait)
+	if took := now.Sub(o.Sent); s.latency == 0 {
+		s.latency = took
+	} else {
+		s.latency += (took - s.latency) / 16
 	}
 	if o.Stale {
-		return s
+		return
 	}
 	if s.probing {
-		s.probing, s.silence = false, firstSilence
-		s.InFlight = allInFlight
-	}
-	if s.fixed {
-		return s
+		s.recovered(o, now)
+		return
 	}
 	if s.refusals == 0 && s.Rate == 0 {
-		s.InFlight = 4 + s.accepted/50
-		return s
+		s.allowed = 4 + max(s.accepted/32, min(s.accepted, int(0.0015*float64(s.rows))))
+		return
 	}
-	s.Rate *= 1 + 0.05/300 // 5 % in 300 requests
-	if s.most > 0 {
-		s.Rate = min(s.Rate, s.most)
+	if s.allowed < allInFlight {
+		s.allowed++
 	}
-	return s
+	if s.fixed {
+		return
+	}
+	if float64(s.accepted)-s.owed < 0.9*s.Rate*(now.Sub(s.resumed)-s.latency).Seconds() || float64(s.accepted) < s.owed {
+		return // something else than the rate holds us back: nothing is learned of it
+	}
+	s.Rate *= 1 + s.step/float64(s.patience)
+	if s.grown++; s.grown >= s.patience {
+		s.grown = 0
+		s.step = min(1, 2*s.step)
+		s.patience = max(leastPatience, s.patience/2)
+	}
+	s.capRate()
 }
 
-func (s State) onRefusal(o Observation, now time.Time) State {
+// recovered is what the first request to be accepted after a refusal tells.
+func (s *State) recovered(o Observation, now time.Time) {
+	s.probing, s.allowed = false, 4
+	if s.fixed {
+		return
+	}
+	silence := o.Sent.Sub(s.sinceSent)
+	elapsed := o.Sent.Sub(s.base)
+	if s.Rate == 0 {
+		// The first burst, over the time until there was room again.
+		s.Rate = float64(s.accepted) / elapsed.Seconds()
+		s.Burst = max(1, s.accepted)
+		s.accepted = 1
+	}
+	s.owed = min(float64(s.Burst), s.Rate*silence.Seconds())
+	s.resumed = o.Sent
+	s.tries = 0
+	s.capRate()
+}
+
+func (s *State) onRefusal(o Observation, now time.Time) {
 	wait := o.Hint.pause()
 	if o.Stale {
 		// Old news, but for a longer pause.
 		if until := now.Add(wait); until.After(s.Until) {
 			s.Until = until
 		}
-		return s
+		return
 	}
-	if !s.fixed && !s.probing {
-		cut := s.Rate * 0.9
-		if measured := float64(s.accepted) / max(0.1, now.Sub(s.since).Seconds()); s.Rate == 0 || s.accepted >= 10 && measured < cut {
-			cut = measured
-		}
-		s.Rate = max(cut, 0.1)
-	}
-	s.Reason = fmt.Sprintf("refused after %d accepted", s.accepted)
 	s.refusals++
-	s.accepted, s.since = 0, now
-	s.Until = now.Add(max(wait, s.silence))
-	s.silence = min(2*s.silence, LongestPause)
-	s.probing, s.InFlight = true, 1
 	s.Stops++
-	return s
+	m, took := float64(s.accepted), o.Sent.Sub(s.resumed).Seconds()+s.owed/max(s.Rate, 0.001)
+	switch {
+	case s.probing:
+	case s.fixed:
+		s.base = now
+	case s.Rate == 0:
+		s.base = s.opened
+	case m < s.owed:
+		s.base = now
+		s.Burst = max(1, int(m/2))
+		s.Reason = fmt.Sprintf("refused while making up, after %v: saves up %d", m, s.Burst)
+		s.accepted = 0
+	default:
+		s.base = now
+		got := m / max(took, 0.001)
+		next := max(s.Rate/2, min(s.Rate, got*(cut+1.5/max(1, m))))
+		if s.measured > 0 && math.Max(got, s.measured)/math.Min(got, s.measured) < sameRate {
+			s.patience = min(mostPatience, 2*max(s.patience, firstPatience/2))
+		} else if m >= firstPatience {
+			s.patience = firstPatience
+		} else {
+			s.patience = max(20, int(m))
+		}
+		s.Rate, s.measured = next, got
+		s.step, s.grown = firstStep, 0
+		s.Reason = fmt.Sprintf("refused after %v accepted in %.2f s", m, took)
+		s.accepted = 0
+	}
+	if !s.probing {
+		s.refused = now
+	}
+	s.since, s.sinceSent = now, o.Sent
+	s.probing, s.allowed = true, 1
+	s.Until = s.silence(now, wait)
+	s.tries++
+}
+
+// silence is until when to wait after a refusal.
+func (s *State) silence(now time.Time, asked time.Duration) time.Time {
+	least := 150 * time.Millisecond
+	if s.Rate > 0 {
+		least = max(least, time.Duration(1.2/s.Rate*float64(time.Second)))
+	}
+	if asked > 0 {
+		return now.Add(max(asked, least))
+	}
+	for _, d := range silences {
+		at := s.base.Add(d + s.latency/2)
+		if d < time.Second || at.Sub(s.refused) < d/2 {
+			at = s.refused.Add(d)
+		}
+		if at.Sub(now) >= least {
+			return at
+		}
+	}
+	return now.Add(min(LongestPause, now.Sub(s.refused)))
 }
 
 // Learned is what is worth keeping for the next run.
@@ -124,5 +268,5 @@ func (s State) Learned(now time.Time) Memory {
 	if s.refusals == 0 || s.fixed {
 		return Memory{}
 	}
-	return Memory{Rate: s.Rate, Refusals: s.refusals, At: now}
+	return Memory{Rate: s.measured, Window: s.Window, Burst: s.Burst, Patience: s.patience, Refusals: s.refusals, At: now}
 }

@@ -29,7 +29,7 @@ func newGate(o Options, now time.Time) *gate {
 	law := Start(o, now)
 	return &gate{
 		law:         law,
-		bucket:      rate.NewLimiter(limit(law.Rate), burst(law)),
+		bucket:      rate.NewLimiter(limit(law.pace()), burst(law)),
 		concurrency: max(1, o.Concurrency),
 	}
 }
@@ -45,18 +45,19 @@ func limit(r float64) rate.Limit {
 // burst is the depth of our bucket. Ten milliseconds' worth makes up for
 // timers that fire late, which at depth 1 would lose tokens.
 func burst(s State) int {
-	return max(1+int(s.Rate/100), s.Burst)
+	return max(1+int(s.pace()/100), s.Burst)
 }
 
 // admit lets one request in, or says how long it has to wait at least; 0 is
 // until a reply comes.
 func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
-	if wait := g.law.Until.Sub(now); wait > 0 {
+	if g.inFlight >= g.concurrency || g.fresh >= g.law.allowed {
+		return pass{}, 0, false
+	}
+	law, wait := g.law.Admit(now)
+	if wait > 0 {
 		g.unreserve(now)
 		return pass{}, wait, false
-	}
-	if g.inFlight >= g.concurrency || g.fresh >= g.law.InFlight {
-		return pass{}, 0, false
 	}
 	if g.next == nil {
 		g.next = g.bucket.ReserveN(now, 1)
@@ -64,7 +65,7 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 	if wait := g.next.DelayFrom(now); wait > 0 {
 		return pass{}, wait, false
 	}
-	g.next = nil
+	g.law, g.next = law, nil
 	g.inFlight++
 	g.fresh++
 	return pass{stop: g.law.Stops}, 0, true
@@ -102,9 +103,9 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 		Kind: r.Kind, Hint: r.Hint,
 		Sent: p.sent, InFlight: p.inFlight, Stale: p.stop != before.Stops,
 	}, now)
-	if g.law.Rate != before.Rate || g.law.Burst != before.Burst {
+	if g.law.pace() != before.pace() || burst(g.law) != burst(before) {
 		g.unreserve(now)
-		g.bucket.SetLimitAt(now, limit(g.law.Rate))
+		g.bucket.SetLimitAt(now, limit(g.law.pace()))
 		g.bucket.SetBurstAt(now, burst(g.law))
 	}
 	if g.law.Stops != before.Stops {

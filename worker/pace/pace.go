@@ -17,6 +17,7 @@ type Options struct {
 	Rate        float64 // requests a second, to be kept exactly; 0: find it
 	Max         float64 // the most that a Pacer looking for the rate may reach; 0: no bound
 	Concurrency int     // requests in flight at most
+	Rows        int     // about how many requests there will be; 0: unknown
 	Memory      Memory  // what earlier runs learned; zero: nothing
 
 	// Notify, if set, is told each decision. It must not call the Pacer.
