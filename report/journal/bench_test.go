@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"testing"
 )
@@ -31,7 +32,7 @@ func finishedJob(b *testing.B, dir string) int64 {
 	for i := 0; i < finished; i += 32 {
 		for _, kind := range []Kind{Intent, Succeeded} {
 			for n := i; n < min(i+32, finished); n++ {
-				e := Entry{Kind: kind, Key: key(n), At: noon, Row: int64(n + 1), Attempts: 1, Status: 200}
+				e := Entry{Kind: kind, Key: NewKey(host, "bot", "tag", strconv.Itoa(n), "", ""), At: noon, Row: int64(n + 1), Attempts: 1, Status: 200}
 				if kind == Intent {
 					e.Status, e.Request = 0, fmt.Sprintf("01J%013d%010d", n, n)
 				}
@@ -68,7 +69,7 @@ func BenchmarkReplay(b *testing.B) {
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		perKey = float64(after.HeapAlloc-before.HeapAlloc) / finished
-		if j.Lookup(key(finished-1)).State != Succeeded {
+		if j.Lookup(NewKey(host, "bot", "tag", strconv.Itoa(finished-1), "", "")).State != Succeeded {
 			b.Fatal("not read")
 		}
 		j.Close()
@@ -116,6 +117,24 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkAsk is what a run asks for each row of an input whose mappings are
+// all done.
+func BenchmarkAsk(b *testing.B) {
+	dir := b.TempDir()
+	finishedJob(b, dir)
+	j, err := View(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	for n := 0; b.Loop(); n = (n + 1) % finished {
+		k := NewKey(host, "bot", "tag", strconv.Itoa(n), "", "")
+		if j.First(k, int64(n+1)) != int64(n+1) || j.Lookup(k).State != Succeeded {
+			b.Fatal("not known")
+		}
+	}
 }
 
 func BenchmarkScan(b *testing.B) {
