@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/ingest"
 	"mantatag/report"
 	"mantatag/report/journal"
@@ -22,9 +23,29 @@ func (e exitStatus) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 // usageError is a fault of the command line, the configuration or the input.
 type usageError struct{ error }
 
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+func usagef(format string, args ...any) error { return usageError{sayf(format, args...)} }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// sentence is an error of this package that can be said in any language: its
+// format is the key.
+type sentence struct {
+	error
+	format string
+	args   []any
+}
+
+// sayf is fmt.Errorf with an error that can be said in any language.
+func sayf(format string, args ...any) error {
+	return &sentence{fmt.Errorf(format, args...), format, args}
+}
+
+func (s *sentence) Unwrap() error { return errors.Unwrap(s.error) }
+
+// Sentence implements [lang.Sentence].
+func (s *sentence) Sentence() (string, []any) {
+	return strings.ReplaceAll(s.format, "%w", "%v"), s.args
+}
 
 // interrupted is the cause of a context that a signal ended.
 type interrupted struct{ os.Signal }
@@ -39,7 +60,7 @@ func (i interrupted) exitCode() int {
 }
 
 // exitCode says an error in one sentence and maps it to its code.
-func exitCode(stderr io.Writer, err error) int {
+func exitCode(stderr io.Writer, l *lang.Language, err error) int {
 	var (
 		status  exitStatus
 		usage   usageError
@@ -54,7 +75,7 @@ func exitCode(stderr io.Writer, err error) int {
 	if errors.As(err, &status) {
 		return int(status)
 	}
-	fmt.Fprintln(stderr, "mantatag:", err)
+	fmt.Fprintln(stderr, "mantatag:", l.Error(err))
 	switch {
 	case errors.As(err, &stopped):
 		return stopped.exitCode()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -11,8 +12,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
+
+// flagError is a fault of a flag in our words, where there are any for it.
+func flagError(_ *cobra.Command, err error) error {
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return usagef("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), errors.Unwrap(bad))
+	}
+	return usageError{err}
+}
 
 // rateFlag is a number of requests in a time: "50/s", "3000/m", or "auto".
 // Its zero value is auto.
@@ -36,7 +46,7 @@ func (r *rateFlag) Set(s string) error {
 	per, ok := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
 	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if !found || !ok || err != nil || !(n > 0) || n/per > 1e6 {
-		return fmt.Errorf("give a number of requests per second, minute or hour, such as 50/s or 3000/m")
+		return sayf("give a number of requests per second, minute or hour, such as 50/s or 3000/m")
 	}
 	*r = rateFlag(n / per)
 	return nil
@@ -57,7 +67,7 @@ func (c choice) Type() string   { return strings.Join(c.allowed, "|") }
 func (c choice) String() string { return *c.value }
 func (c choice) Set(s string) error {
 	if !slices.Contains(c.allowed, s) {
-		return fmt.Errorf("give one of %s", strings.Join(c.allowed, ", "))
+		return sayf("give one of %s", strings.Join(c.allowed, ", "))
 	}
 	*c.value = s
 	return nil
@@ -66,27 +76,30 @@ func (c choice) Set(s string) error {
 // columnMap is --map FIELD=COLUMN, given once a field.
 type columnMap map[string]string
 
-func (m columnMap) Type() string { return "FIELD=COLUMN" }
+func (m *columnMap) Type() string { return "FIELD=COLUMN" }
 
-func (m columnMap) String() string {
+func (m *columnMap) String() string {
 	var pairs []string
-	for _, f := range slices.Sorted(maps.Keys(m)) {
-		pairs = append(pairs, f+"="+m[f])
+	for _, f := range slices.Sorted(maps.Keys(*m)) {
+		pairs = append(pairs, f+"="+(*m)[f])
 	}
 	return strings.Join(pairs, ",")
 }
 
-func (m columnMap) Set(s string) error {
+func (m *columnMap) Set(s string) error {
 	fields := []string{"tagId", "clientId", "platform", "platformClientId", "botId"}
 	field, column, ok := strings.Cut(s, "=")
 	i := slices.IndexFunc(fields, func(f string) bool { return strings.EqualFold(f, strings.TrimSpace(field)) })
 	if !ok || i < 0 || column == "" {
-		return fmt.Errorf("give FIELD=COLUMN, where FIELD is one of %s", strings.Join(fields, ", "))
+		return sayf("give FIELD=COLUMN, where FIELD is one of %s", strings.Join(fields, ", "))
 	}
-	if old, twice := m[fields[i]]; twice {
-		return fmt.Errorf("%s is mapped twice, to %q and to %q", fields[i], old, column)
+	if old, twice := (*m)[fields[i]]; twice {
+		return sayf("%s is mapped twice, to %q and to %q", fields[i], old, column)
 	}
-	m[fields[i]] = column
+	if *m == nil {
+		*m = columnMap{}
+	}
+	(*m)[fields[i]] = column
 	return nil
 }
 
@@ -108,7 +121,7 @@ func (c *clockTime) String() string {
 func (c *clockTime) Set(s string) error {
 	t, err := time.Parse("15:04", s)
 	if err != nil {
-		return fmt.Errorf("give a time of day, such as 06:00")
+		return sayf("give a time of day, such as 06:00")
 	}
 	*c = clockTime{true, t.Hour(), t.Minute()}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"mantatag/cmd/mantatag/lang"
 )
 
 func main() {
@@ -24,12 +26,15 @@ func main() {
 
 // execute runs one command and returns its exit code.
 func execute(ctx context.Context, args []string) int {
-	root := newRootCommand()
+	l := lang.FromEnv(os.Getenv)
+	root := newRootCommand(l)
 	root.SetArgs(args)
-	return exitCode(os.Stderr, root.ExecuteContext(ctx))
+	return exitCode(os.Stderr, l, root.ExecuteContext(ctx))
 }
 
-func newRootCommand() *cobra.Command {
+// newRootCommand is the program. What it says, it says in l, which --lang sets;
+// help is in English.
+func newRootCommand(l *lang.Language) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mantatag",
 		Short: "Tags the clients of a MantaGO bot from a CSV or NDJSON file, and says what became of each row",
@@ -43,8 +48,9 @@ Try it without an account:   mantatag run --sandbox clients.csv`,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRunCommand(), newStatusCommand(), newReportCommand(), newSandboxCommand(), newTokenCommand())
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().Var(l, "lang", "the language, where LC_ALL, LC_MESSAGES or LANG does not say it")
+	root.AddCommand(newRunCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(), newTokenCommand())
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/ingest"
 	"mantatag/report"
 	"mantatag/report/journal"
@@ -30,9 +31,9 @@ type runOptions struct {
 	fresh, retryFailed bool
 	inDoubt            string
 
-	bot     string
-	columns columnMap
-	read    ingest.Options
+	lang *lang.Language
+	bot  string
+	read ingest.Options
 
 	rate, maxRate     rateFlag
 	concurrency       int
@@ -52,12 +53,12 @@ type runOptions struct {
 	metricsFile, stateDir   string
 }
 
-func newRunCommand() *cobra.Command {
-	o := &runOptions{columns: columnMap{}}
+func newRunCommand(l *lang.Language) *cobra.Command {
+	o := &runOptions{lang: l}
 	cmd := &cobra.Command{
 		Use:   "run INPUT",
 		Short: "Tag every row of INPUT, or go on with the job that an earlier run of the same command began",
-		Long: `Tag every row of INPUT, a CSV, TSV or NDJSON file, or - for standard input.
+		Long: `Tag every row of INPUT, a CSV, TSV, NDJSON or Excel file, or - for standard input.
 
 What became of each row is in a folder beside the input, INPUT.mantatag: see
 succeeded.csv, failed.csv and retryable.csv there, and report.html. Running the
@@ -76,10 +77,7 @@ twice.`,
 	f.Var(newChoice(&o.inDoubt, "resend", "resend", "hold"), "in-doubt", "what to do with a request that was sent and never answered")
 
 	f.StringVar(&o.bot, "bot", "", "the bot's `ID` (default: $MANTATAG_BOT_ID)")
-	f.StringVar(&o.read.Tag, "tag", "", "the tag `ID` of rows that have none")
-	f.StringVar(&o.read.Platform, "platform", "", "the `platform` of rows that have none: line, facebook, instagram, liveChat or whatsapp")
-	f.Var(o.columns, "map", "the column of a field, where its name does not say so")
-	f.Var(newChoice(&o.read.Format, "auto", "auto", "csv", "tsv", "ndjson"), "format", "the format of INPUT")
+	addReading(f, &o.read)
 
 	f.Var(&o.rate, "rate", "requests in a time, such as 50/s or 3000/m, or auto to find the limit")
 	f.Var(&o.maxRate, "max-rate", "the most that --rate auto may reach")
@@ -175,7 +173,7 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 		return err
 	}
 	defer api.stop()
-	o.read.BotID, o.read.Map = api.bot, o.columns
+	o.read.BotID = api.bot
 	dir := o.job
 	if dir == "" {
 		dir = jobFolder(input, o.sandbox)
@@ -265,7 +263,7 @@ func (s *session) run(ctx context.Context) error {
 	began := time.Now()
 	err = s.journal.Begin(journal.Session{
 		Begin: began, Program: version(), Bot: s.api.bot, Input: absolute,
-		Params: journal.Params{Format: s.read.Format, Map: s.columns, Tag: s.read.Tag, Platform: s.read.Platform},
+		Params: paramsOf(s.read, s.inDoubt == "hold"),
 	})
 	if err != nil {
 		return err
@@ -273,7 +271,7 @@ func (s *session) run(ctx context.Context) error {
 	s.greet()
 
 	pacer := pace.New(pace.Options{
-		Rate: float64(s.rate), Max: float64(s.maxRate), Concurrency: s.concurrency, Memory: s.recall(),
+		Rate: float64(s.rate), Max: float64(s.maxRate), Concurrency: 2 * s.concurrency, Memory: s.recall(),
 		Notify: func(d pace.Decision) {
 			s.log.Debug().Float64("per_second", d.Rate).Time("paused_until", d.PausedUntil).Msg(d.Reason)
 		},

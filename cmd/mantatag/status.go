@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mantatag/ingest"
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/report"
 	"mantatag/report/journal"
 )
 
-func newStatusCommand() *cobra.Command {
+func newStatusCommand(l *lang.Language) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "status JOB",
@@ -41,7 +41,7 @@ func newStatusCommand() *cobra.Command {
 	return cmd
 }
 
-func newReportCommand() *cobra.Command {
+func newReportCommand(l *lang.Language) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "report JOB",
@@ -83,10 +83,9 @@ func viewJob(dir string) (report.Source, journal.Session, error) {
 		return report.Source{}, journal.Session{}, usagef("no run of the job %s has begun yet", dir)
 	}
 	last := sessions[len(sessions)-1]
-	p := last.Params
 	return report.Source{
-		Journal: j, Input: last.Input, Bot: last.Bot, HoldInDoubt: p.HoldInDoubt,
-		Options: ingest.Options{Format: p.Format, Map: p.Map, Tag: p.Tag, Platform: p.Platform, BotID: last.Bot},
+		Journal: j, Input: last.Input, Bot: last.Bot, HoldInDoubt: last.Params.HoldInDoubt,
+		Options: optionsOf(last.Params, last.Bot),
 	}, last, nil
 }
 

@@ -1,0 +1,183 @@
+// Package lang says what a user reads in the language that the user reads.
+//
+// A sentence has one key. In ingest and report it is a name, whose English
+// text stands in that package; everywhere else it is the English sentence
+// itself. The Traditional Chinese texts of all of them are in the files of
+// this package. Names of fields, JSON keys and exit codes are no sentences and
+// are the same in every language; so is what the API, the network and the
+// operating system say.
+package lang
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"golang.org/x/text/message/catalog"
+
+	"mantatag/ingest"
+	"mantatag/report"
+	"mantatag/report/journal"
+)
+
+// The languages, as --lang takes them.
+const (
+	English            = "en"
+	TraditionalChinese = "zh-TW"
+)
+
+// Language is one that sentences are said in. It is the value of a flag.
+type Language struct {
+	name    string
+	printer *message.Printer
+}
+
+// FromEnv is the language of an environment: the first of LC_ALL, LC_MESSAGES
+// and LANG that is set decides, as it does for the C library. Every kind of
+// Chinese is answered in the one that there is.
+func FromEnv(getenv func(string) string) *Language {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if locale := getenv(name); locale != "" {
+			if strings.HasPrefix(strings.ToLower(locale), "zh") {
+				return New(TraditionalChinese)
+			}
+			break
+		}
+	}
+	return New(English)
+}
+
+// New is the language with that name, which is one of the constants.
+func New(name string) *Language {
+	tag, texts := language.English, catalogue()
+	if name == TraditionalChinese {
+		tag, texts = language.TraditionalChinese, traditionalChinese()
+	}
+	b := catalog.NewBuilder()
+	for key, text := range texts {
+		if err := b.SetString(tag, key, text); err != nil {
+			panic(fmt.Sprintf("%s: %v", key, err)) // a text of ours that is no format
+		}
+	}
+	return &Language{name, message.NewPrinter(tag, message.Catalog(b))}
+}
+
+// String is the name of the language.
+func (l *Language) String() string { return l.name }
+
+// Type is what the help says of the flag.
+func (l *Language) Type() string { return English + "|" + TraditionalChinese }
+
+// Set changes the language.
+func (l *Language) Set(name string) error {
+	for _, known := range []string{English, TraditionalChinese} {
+		if strings.EqualFold(strings.ReplaceAll(name, "_", "-"), known) {
+			*l = *New(known)
+			return nil
+		}
+	}
+	return fmt.Errorf("give one of %s, %s", English, TraditionalChinese)
+}
+
+// Say says the sentence with that key. Integers are written with thousands
+// separators; arguments that are messages or errors are said as well.
+func (l *Language) Say(key string, args ...any) string {
+	for i, a := range args {
+		switch a := a.(type) {
+		case ingest.Message:
+			args[i] = l.Say(a.ID, a.Args...)
+		case error:
+			args[i] = l.Error(a)
+		}
+	}
+	return l.printer.Sprintf(key, args...)
+}
+
+// Sentence is an error that can be said in any language.
+type Sentence interface {
+	error
+	Sentence() (key string, args []any)
+}
+
+// Error says an error. One that has no sentence of ours says what it says.
+func (l *Language) Error(err error) string {
+	var (
+		sentence Sentence
+		input    *ingest.InputError
+		fault    *ingest.Fault
+		disk     *journal.DiskError
+		host     *journal.HostError
+	)
+	switch {
+	case errors.As(err, &sentence):
+		key, args := sentence.Sentence()
+		return l.Say(key, append([]any(nil), args...)...)
+	case errors.As(err, &input):
+		return l.inputError(input)
+	case errors.As(err, &fault):
+		return l.Message(fault.Message)
+	case errors.As(err, &host):
+		return l.Say("the job %[1]s belongs to the API host %[2]s, not %[3]s; give another --job, or --fresh to start over", host.Dir, host.Job, host.Host)
+	case errors.As(err, &disk):
+		return l.Say("the job's file %[1]s cannot be used: %[2]v; what was recorded is safe: mend the cause and run the same command again", disk.File, disk.Err)
+	case errors.Is(err, journal.ErrLocked):
+		return l.Say("the job is already running; wait for that run to end, or stop it")
+	case errors.Is(err, journal.ErrVersion):
+		return l.Say("the journal was written by a newer mantatag; update mantatag and run the same command again")
+	}
+	return err.Error()
+}
+
+// Message says a message of ingest.
+func (l *Language) Message(m ingest.Message) string {
+	if m.ID == "" {
+		return ""
+	}
+	return l.Say(m.ID, append([]any(nil), m.Args...)...)
+}
+
+func (l *Language) inputError(e *ingest.InputError) string {
+	place := e.File
+	if e.Line > 0 {
+		place = fmt.Sprintf("%s:%d", e.File, e.Line)
+	}
+	if e.Hint.ID == "" {
+		return l.Say("%[1]s: %[2]s", place, e.Message)
+	}
+	return l.Say("%[1]s: %[2]s; %[3]s", place, e.Message, e.Hint)
+}
+
+// Duration is a time as people say it: "45s", "3m 20s", "7h 5m".
+func (l *Language) Duration(d time.Duration) string {
+	d = d.Round(time.Second)
+	switch h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60; {
+	case h > 0:
+		return l.Say("%[1]dh %[2]dm", h, m)
+	case m > 0:
+		return l.Say("%[1]dm %[2]ds", m, s)
+	default:
+		return l.Say("%[1]ds", s)
+	}
+}
+
+// Number writes 12345 as 12,345.
+func (l *Language) Number(n int64) string { return l.printer.Sprint(n) }
+
+// catalogue is the English texts of the sentences that go by a name.
+func catalogue() map[string]string {
+	all := ingest.English()
+	maps.Copy(all, report.English())
+	return all
+}
+
+func traditionalChinese() map[string]string {
+	all := maps.Clone(zhCommand)
+	for _, texts := range []map[string]string{zhIngest, zhReport, zhWorker} {
+		maps.Copy(all, texts)
+	}
+	return all
+}

@@ -1,0 +1,3 @@
+package lang
+
+var zhIngest = map[string]string{}

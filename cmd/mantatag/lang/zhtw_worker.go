@@ -1,0 +1,3 @@
+package lang
+
+var zhWorker = map[string]string{}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"github.com/spf13/pflag"
+
+	"mantatag/ingest"
+	"mantatag/report/journal"
+)
+
+// addReading adds the flags that say how an input is read, which run and check
+// share.
+func addReading(f *pflag.FlagSet, o *ingest.Options) {
+	f.StringVar(&o.Tag, "tag", "", "the tag `ID` of rows that have none")
+	f.StringVar(&o.Platform, "platform", "", "the `platform` of rows that have none: line, facebook, instagram, liveChat or whatsapp")
+	f.Var((*columnMap)(&o.Map), "map", "the column of a field, where its name does not say so")
+	f.Var(newChoice(&o.Format, "auto", "auto", ingest.CSV, ingest.TSV, ingest.NDJSON, ingest.XLSX), "format", "the format of INPUT")
+	f.StringVar(&o.Delimiter, "delimiter", "", "the `character` between two cells, or tab (default: found from the content)")
+	f.StringVar(&o.Encoding, "encoding", "", "the `encoding` of the text, such as utf-8, big5, gb18030, utf-16le or windows-1252 (default: found from the content)")
+	f.StringVar(&o.Sheet, "sheet", "", "the `name` of the sheet of a workbook (default: the first)")
+	f.StringVar(&o.SplitTags, "split-tags", "", "`what` stands between the tags of a cell that holds several, such as '|'")
+}
+
+// paramsOf is how the journal keeps the way in which an input is read, and
+// optionsOf is the way back.
+func paramsOf(o ingest.Options, holdInDoubt bool) journal.Params {
+	return journal.Params{
+		Format: o.Format, Map: o.Map, Tag: o.Tag, Platform: o.Platform,
+		Delimiter: o.Delimiter, Encoding: o.Encoding, Sheet: o.Sheet, SplitTags: o.SplitTags,
+		HoldInDoubt: holdInDoubt,
+	}
+}
+
+func optionsOf(p journal.Params, bot string) ingest.Options {
+	return ingest.Options{
+		Format: p.Format, Map: p.Map, Tag: p.Tag, Platform: p.Platform, BotID: bot,
+		Delimiter: p.Delimiter, Encoding: p.Encoding, Sheet: p.Sheet, SplitTags: p.SplitTags,
+	}
+}
