@@ -3,62 +3,75 @@ package worker
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	// outageAfter failures with no good answer between them are an outage. At
-	// an error rate of one in five that takes ten million requests to happen
-	// by chance, and a request lost to it costs a pause of a second.
+	// outageAfter is how far failures have to outnumber good answers, of which
+	// each makes up for goodFor of them. A server that fails one request in
+	// five gets there once in more than a thousand million requests.
 	outageAfter  = 10
+	goodFor      = 2
 	firstProbe   = time.Second
 	longestProbe = 30 * time.Second
 )
 
 // outage tells a server that fails from a row that fails. Its state is a
-// streak of failures with no good answer between; when the streak is long
-// enough everyone stops, one probe at a time goes out after pauses that grow,
-// and after the first good answer the number allowed in flight doubles with
-// each further one.
+// streak: failures that good answers do not make up for. That the good ones do
+// not end a streak at once matters at the beginning of an outage, when answers
+// to earlier requests still come in between. When a streak is long enough
+// everyone stops, one probe at a time goes out after pauses that grow, and
+// after the first good answer the number allowed in flight doubles with each
+// further one.
 type outage struct {
+	intake  context.Context
 	timeout time.Duration             // how long it may last before giveUp is called
 	giveUp  func(why string)          // called, without the lock, when it has
 	changed func(on bool, why string) // called without the lock
 
 	mu       sync.Mutex
-	streak   int // which streak this is; a good answer begins the next
-	failures int // in this streak
-	since    time.Time
+	streak   int       // which streak this is
+	excess   int       // of failures over what good answers made up for; 0: no streak
+	since    time.Time // the first failure of the streak
 	on       bool
-	declared map[int]bool // streaks that were outages
-	room     int          // how many may be in flight; 0 is no bound
+	declared []int // streaks that were outages
+	room     int   // how many may be in flight; 0 is no bound
 	inFlight int
 	pause    time.Duration
 	probeAt  time.Time
 	wake     chan struct{} // closed and replaced whenever a waiter should look again
+
+	// era lasts from one beginning of an outage to the next.
+	era    context.Context
+	endEra context.CancelFunc
 }
 
-func newOutage(timeout time.Duration, giveUp func(string), changed func(bool, string)) *outage {
-	return &outage{timeout: timeout, giveUp: giveUp, changed: changed, declared: map[int]bool{}, wake: make(chan struct{})}
+func newOutage(intake context.Context, timeout time.Duration, giveUp func(string), changed func(bool, string)) *outage {
+	o := &outage{intake: intake, timeout: timeout, giveUp: giveUp, changed: changed, wake: make(chan struct{})}
+	o.era, o.endEra = context.WithCancel(intake)
+	return o
 }
 
 // permit is the leave to send one request; every permit is given back by one
 // call of good, bad or leave. Its value is the number of outages before it.
 type permit int
 
-// enter waits until a request may leave, as far as an outage is concerned.
-func (o *outage) enter(ctx context.Context) (permit, error) {
+// enter waits until a request may leave, as far as an outage is concerned. The
+// context that it returns ends when the next outage begins, or intake does: a
+// request that has not left by then must not. It fails when intake ends.
+func (o *outage) enter() (context.Context, permit, error) {
 	for {
 		o.mu.Lock()
 		wake := o.wake
-		pause := o.probeAt.Sub(time.Now())
+		pause := time.Until(o.probeAt)
 		full := o.room > 0 && o.inFlight >= o.room
 		if !full && !(o.on && pause > 0) {
 			o.inFlight++
-			p := permit(len(o.declared))
+			era, p := o.era, permit(len(o.declared))
 			o.mu.Unlock()
-			return p, nil
+			return era, p, context.Cause(o.intake)
 		}
 		o.mu.Unlock()
 
@@ -67,8 +80,8 @@ func (o *outage) enter(ctx context.Context) (permit, error) {
 			timer = time.After(pause)
 		}
 		select {
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+		case <-o.intake.Done():
+			return nil, 0, context.Cause(o.intake)
 		case <-wake:
 		case <-timer:
 		}
@@ -85,14 +98,23 @@ func (o *outage) leave(p permit) {
 // good reports an answer that shows the server at work.
 func (o *outage) good(p permit) {
 	o.mu.Lock()
-	ended := o.on
-	if o.failures > 0 {
-		o.streak++
+	if o.on && !o.current(p) {
+		// An answer to a request from before the outage: only a probe ends it.
+		o.mu.Unlock()
+		return
 	}
-	o.failures, o.on = 0, false
+	ended := o.on
 	switch {
 	case ended:
-		o.room = 2
+		o.on, o.room, o.excess = false, 2, 0
+		o.streak++
+	case o.excess > 0:
+		if o.excess = max(0, o.excess-goodFor); o.excess == 0 {
+			o.streak++
+		}
+	}
+	switch {
+	case ended:
 	case o.room > 1<<16:
 		o.room = 0
 	case o.room > 0:
@@ -108,27 +130,40 @@ func (o *outage) good(p permit) {
 // bad reports a failure that any row could have met, and returns its streak.
 func (o *outage) bad(p permit, why string) (streak int) {
 	o.mu.Lock()
+	if !o.current(p) {
+		// The request was in flight when the last outage began, and is of it
+		// however late it fails.
+		defer o.mu.Unlock()
+		return o.declared[len(o.declared)-1]
+	}
 	now := time.Now()
-	if o.failures == 0 {
+	if o.excess == 0 {
 		o.since = now
 	}
-	o.failures++
+	o.excess++
 	streak = o.streak
-	probe := o.on && o.current(p)
-	began := !o.on && o.failures >= outageAfter
+	o.back(p)
+	began := !o.on && o.excess >= outageAfter
 	switch {
 	case began:
-		o.declared[streak] = true
+		o.declared = append(o.declared, streak)
 		// Requests in flight until now may stall for long; a probe does not
 		// wait for them.
 		o.on, o.room, o.inFlight, o.pause = true, 1, 0, firstProbe
-		o.probeAt = now.Add(jittered(o.pause))
-	case probe:
+		o.endEra()
+		o.era, o.endEra = context.WithCancel(o.intake)
+	case o.on:
 		o.pause = min(2*o.pause, longestProbe)
-		o.probeAt = now.Add(jittered(o.pause))
 	}
-	over := o.on && now.Sub(o.since) >= o.timeout
-	o.back(p)
+	over := false
+	if o.on {
+		// The last probe leaves when the time is up.
+		end := o.since.Add(o.timeout)
+		over = !now.Before(end)
+		if o.probeAt = now.Add(jittered(o.pause)); o.probeAt.After(end) {
+			o.probeAt = end
+		}
+	}
 	o.mu.Unlock()
 
 	if began {
@@ -153,20 +188,13 @@ func (o *outage) back(p permit) {
 	}
 }
 
-// stale reports whether an outage has begun since p was given.
-func (o *outage) stale(p permit) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.on && !o.current(p)
-}
-
 // spent counts the attempts that were a row's own: those of streaks that
 // turned out to be an outage are not.
 func (o *outage) spent(streaks []int) (n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range streaks {
-		if !o.declared[s] {
+		if !slices.Contains(o.declared, s) {
 			n++
 		}
 	}
