@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/spf13/cobra"
 
 	"mantatag/worker/manta/sandbox"
 )
@@ -29,12 +28,22 @@ func TestMain(m *testing.M) {
 // TestScript runs testdata/script: the program as users type it, against the
 // sandbox over a real socket. Beyond testscript's own commands there are
 //
-//	api [flags of mantatag sandbox]   starts an API; a run then speaks to it
 //	exits CODE program args…          runs and requires that exit code
-//	requests N                        the API has had N requests
+//	adds-up JOB                       its counts agree with each other and with its files
+//	private JOB                       only its owner can read it, and it holds no token and no secret
+//	paste                             runs the command that the last run said to go on with
+//	lines FILE FROM COUNT TEXT        writes COUNT lines of TEXT, in which # is the number, from FROM on
+//
+// and, of the API,
+//
+//	api [flags of mantatag sandbox]   starts one; a run then speaks to it
+//	requests N                        it has had N requests
 //	tagged N                          it has made N mappings
 //	once                              it has made none twice
 //	arrive N                          waits until it has had N requests
+//	hold / release                    lets it answer no request until the release
+//	lose N                            lets it do what the next N requests ask, and loses the answers
+//	say N STATUS FILE                 lets it answer the next N requests with FILE, and do nothing
 //	renew / expire                    ends its token, with a new pair in token and secret, or not
 func TestScript(t *testing.T) {
 	scripts := filepath.Join("..", "..", "testdata", "script")
@@ -50,20 +59,33 @@ func TestScript(t *testing.T) {
 			e.Setenv("MANTATAG_BOT_ID", sandbox.BotID)
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("DEMO", mustAbs(filepath.Join("..", "..", "testdata")))
-			e.Values["api"] = &api{arrived: make(chan struct{}, 1)}
+			e.Values["api"] = new(*api)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"api":      startAPI,
 			"exits":    exits,
-			"requests": counts(func(a *api) int { return a.Account().Requests }),
+			"adds-up":  addsUp,
+			"private":  private,
+			"paste":    paste,
+			"lines":    lines,
+			"api":      startAPI,
+			"requests": counts(func(a *api) int { return a.requests() }),
 			"tagged":   counts(func(a *api) int { return a.Mappings() }),
 			"once": func(ts *testscript.TestScript, _ bool, _ []string) {
 				if a := theAPI(ts).Account(); a.Repeated > 0 {
 					ts.Fatalf("%d mappings were made twice", a.Repeated)
 				}
 			},
-			"arrive": arrive,
+			"arrive":  func(ts *testscript.TestScript, _ bool, args []string) { theAPI(ts).arrive(number(ts, args, 0)) },
+			"hold":    func(ts *testscript.TestScript, _ bool, _ []string) { theAPI(ts).hold() },
+			"release": func(ts *testscript.TestScript, _ bool, _ []string) { theAPI(ts).release() },
+			"lose": func(ts *testscript.TestScript, _ bool, args []string) {
+				theAPI(ts).next(number(ts, args, 0), loseAnswer)
+			},
+			"say": func(ts *testscript.TestScript, _ bool, args []string) {
+				n, status := number(ts, args, 0), number(ts, args, 1)
+				theAPI(ts).next(n, answerWith(status, ts.ReadFile(args[2])))
+			},
 			"renew": func(ts *testscript.TestScript, _ bool, _ []string) {
 				token, secret := theAPI(ts).Renew()
 				ts.Check(os.WriteFile(ts.MkAbs("token"), []byte(token+"\n"), 0o600))
@@ -82,39 +104,13 @@ func mustAbs(p string) string {
 	return abs
 }
 
-// api is the sandbox of a script.
-type api struct {
-	*sandbox.Sandbox
-	arrived chan struct{} // has a token when a request came
-}
-
-func theAPI(ts *testscript.TestScript) *api {
-	a := ts.Value("api").(*api)
-	if a.Sandbox == nil {
-		ts.Fatalf("there is no API yet: begin with the command api")
+func number(ts *testscript.TestScript, args []string, i int) int {
+	if i >= len(args) {
+		ts.Fatalf("a number is missing after %q", args)
 	}
-	return a
-}
-
-func startAPI(ts *testscript.TestScript, _ bool, args []string) {
-	a := ts.Value("api").(*api)
-	var flags sandboxFlags
-	cmd := &cobra.Command{}
-	flags.add(cmd.Flags())
-	ts.Check(cmd.Flags().Parse(args))
-	o, err := flags.parse()
+	n, err := strconv.Atoi(args[i])
 	ts.Check(err)
-	o.Record = func(sandbox.Record) {
-		select {
-		case a.arrived <- struct{}{}:
-		default:
-		}
-	}
-	a.Sandbox = sandbox.New(o)
-	server, err := sandbox.Listen("127.0.0.1:0", a.Sandbox)
-	ts.Check(err)
-	ts.Defer(func() { _ = server.Close() })
-	ts.Setenv("MANTATAG_API_URL", server.URL)
+	return n
 }
 
 func exits(ts *testscript.TestScript, _ bool, args []string) {
@@ -136,19 +132,37 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func counts(of func(*api) int) func(*testscript.TestScript, bool, []string) {
-	return func(ts *testscript.TestScript, neg bool, args []string) {
-		if got := fmt.Sprint(of(theAPI(ts))); (got == strings.Join(args, " ")) == neg {
-			ts.Fatalf("%s", got)
-		}
+// paste runs the last line of what the last run printed, as a shell reads it.
+func paste(ts *testscript.TestScript, _ bool, _ []string) {
+	_, command, ok := strings.Cut(ts.ReadFile("stdout"), "Go on with:\n\n")
+	if !ok {
+		ts.Fatalf("no command to go on with was printed")
 	}
+	shell, flag := "sh", "-c"
+	if _, err := exec.LookPath(shell); err != nil {
+		shell, flag = "cmd", "/c"
+	}
+	ts.Check(ts.Exec(shell, flag, strings.TrimSpace(command)))
 }
 
-func arrive(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
+func lines(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: lines FILE FROM COUNT TEXT")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	ts.Check(err)
-	a := theAPI(ts)
-	for a.Account().Requests < want {
-		<-a.arrived
+	from := number(ts, args, 1)
+	for i := range number(ts, args, 2) {
+		_, err := fmt.Fprintln(f, strings.ReplaceAll(args[3], "#", strconv.Itoa(from+i)))
+		ts.Check(err)
+	}
+	ts.Check(f.Close())
+}
+
+func counts(of func(*api) int) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if got := of(theAPI(ts)); (got == number(ts, args, 0)) == neg {
+			ts.Fatalf("%d", got)
+		}
 	}
 }
