@@ -271,7 +271,7 @@ func (s *session) run(ctx context.Context) error {
 	s.greet()
 
 	pacer := pace.New(pace.Options{
-		Rate: float64(s.rate), Max: float64(s.maxRate), Concurrency: 2 * s.concurrency, Memory: s.recall(),
+		Rate: float64(s.rate), Max: float64(s.maxRate), Concurrency: s.concurrency, Memory: s.recall(),
 		Notify: func(d pace.Decision) {
 			s.log.Debug().Float64("per_second", d.Rate).Time("paused_until", d.PausedUntil).Msg(d.Reason)
 		},
@@ -402,6 +402,11 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	summary, err := report.Write(context.Background(), from)
 	if err != nil {
 		s.log.Error().Msg(err.Error())
+	}
+	if s.metricsFile != "" {
+		if err := report.WriteMetrics(s.metricsFile, summary); err != nil {
+			s.log.Error().Msgf("the metrics were not written: %v", err)
+		}
 	}
 	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
 
