@@ -43,6 +43,7 @@ func (j *Journal) compact(r *replay, openFile OpenFile) (*replay, error) {
 		return nil, &DiskError{j.name, err}
 	}
 	if err := os.Rename(temp, j.name); err != nil {
+		os.Remove(temp)
 		j.notes = append(j.notes, fmt.Sprintf("%s could not be rewritten compactly, and stays as it is: %v", j.name, err))
 		return j.replay(openFile)
 	}
