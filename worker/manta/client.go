@@ -27,6 +27,9 @@ const (
 	maxHeader = 64 << 10
 )
 
+// tagPath is where a client is tagged.
+const tagPath = "/openapi/clientTagMapping"
+
 // Client sends tagging requests for one bot.
 type Client struct {
 	HTTP      *http.Client
@@ -63,7 +66,7 @@ func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m 
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	ctx, written := traceWritten(ctx)
-	req, err := c.request(ctx, "/openapi/clientTagMapping", cred, m.encode(cred.Secret))
+	req, err := c.request(ctx, tagPath, cred, m.encode(cred.Secret))
 	if err != nil {
 		return Answer{Class: Misdirected, Message: oneLine(err.Error())}
 	}
