@@ -48,8 +48,9 @@ type Source struct {
 // If the input cannot be read to its end, everything is still written for the
 // rows before that place, and the error returned: an *ingest.InputError. A
 // file that cannot be written keeps its old content and does not keep the
-// others from being written; the error is a *journal.DiskError. Any other
-// error, ctx's among them, leaves all files as they were.
+// others from being written; the error is a *journal.DiskError. If the input
+// cannot be opened, the journal cannot be read or ctx ends, all files stay as
+// they were. The summary returned with an error says what is known.
 func Write(ctx context.Context, s Source) (Summary, error) {
 	if s.disk == nil {
 		s.disk = &realDisk
