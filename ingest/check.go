@@ -61,7 +61,7 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 	} else if m.PlatformClientID != "" {
 		m.Platform = c.platform
 	}
-	tag := cells[fieldTag]
+	tag := bytes.TrimSpace(cells[fieldTag])
 	switch {
 	case len(tag) == 0 && c.tag == "":
 		row.Err = c.fault(fieldTag, say("no-tag", c.nameOf(fieldTag)))
@@ -73,21 +73,65 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 		row.Err = c.fault(fieldClient, say("no-client"))
 	case len(tag) == 0:
 		row.Mapping, row.TagID = m, c.tag
+		c.oddID(row, cells[fieldPlatformClient])
 	case several:
 		row.Mapping = m
+		c.oddID(row, cells[fieldPlatformClient])
 		c.splitTags(row, tag, cells[fieldOneTag])
 	default:
 		row.Mapping, row.TagID = m, c.tagOf(tag)
+		c.oddID(row, cells[fieldPlatformClient])
 	}
 }
 
-// clean is the cell as it is meant; a fault goes to the row.
+// clean is the cell as it is meant, by the rules for its field. A fault goes
+// to the row, and so do notes.
 func (c *checker) clean(row *Row, f int, cell []byte) []byte {
-	clean, message := checkCell(f, cell, row, c.columns[f])
-	if message.ID != "" {
-		row.Err = c.fault(f, message)
+	if unsuspicious(cell) {
+		return cell
 	}
-	return clean
+	for _, rule := range byField[f] {
+		becomes, found := rule.find(cell)
+		if !found {
+			continue
+		}
+		message := say(rule.ID, c.nameOf(f), excerpt(cell))
+		switch rule.Effect {
+		case Fails:
+			row.Err = c.fault(f, message)
+			return cell
+		case Mends:
+			if cell = becomes; len(cell) == 0 {
+				return nil // it was empty all along
+			}
+			message.Args = append(message.Args, excerpt(becomes))
+		}
+		c.note(row, f, message, rule.Effect)
+	}
+	return cell
+}
+
+func (c *checker) note(row *Row, f int, m Message, e Effect) {
+	row.Notes = append(row.Notes, Note{Message: m, Field: fieldNames[f], Column: c.columns[f], Mended: e == Mends})
+}
+
+// oddID notes an id that does not look like those of its platform.
+func (c *checker) oddID(row *Row, platformClientID []byte) {
+	rule := byPlatform[row.Platform]
+	if rule == nil || len(platformClientID) == 0 {
+		return
+	}
+	if _, odd := rule.find(platformClientID); odd {
+		c.note(row, fieldPlatformClient, say(rule.ID, c.nameOf(fieldPlatformClient), row.PlatformClientID), rule.Effect)
+	}
+}
+
+// excerpt is a cell for a message, cut short.
+func excerpt(cell []byte) string {
+	if len(cell) > 60 {
+		return strings.ToValidUTF8(string(cell[:60]), "") + "…"
+	}
+	return string(cell)
 }
 
 // ids makes strings of both ids in one allocation, the only one of most rows.

@@ -22,6 +22,7 @@ type table struct {
 	found   Layout
 	rec     record
 	number  int64
+	blanks  int64
 	checker *checker
 	decoder *decoder
 
@@ -30,6 +31,7 @@ type table struct {
 	own    []int // the columns that are the user's
 	prefix int   // how many of them stand before any of mantatag's; -1 if they are not all in front
 	at     layout
+	ragged bool // rows may leave off empty cells at their end
 
 	joined []byte // backs Row.Own where that is not a part of the text
 	extra  []byte // backs Row.Surplus likewise
@@ -141,7 +143,7 @@ func (t *table) next(row *Row) error {
 		if !rec.blankFrom(t.width) {
 			row.Err = &Fault{Message: say("many-cells", n, t.width)}
 		}
-	} else if n < t.named {
+	} else if n < t.named && !t.ragged {
 		row.Err = &Fault{Message: say("few-cells", n, t.width)}
 	}
 	row.Own = t.ownText()
@@ -154,6 +156,12 @@ func (t *table) next(row *Row) error {
 	var cells [fieldCount][]byte
 	if err := t.decode(rec, &cells); err != nil {
 		return err
+	}
+	if rec.hidden {
+		row.Notes = append(row.Notes, Note{Message: say("hidden-row")})
+	}
+	if rec.loose {
+		row.Notes = append(row.Notes, Note{Message: say("undoubled"), Mended: true})
 	}
 	t.checker.check(row, &cells)
 	return nil
@@ -181,12 +189,13 @@ func (t *table) decode(rec *record, cells *[fieldCount][]byte) error {
 		if i < 0 || i >= len(rec.cells) {
 			continue
 		}
-		cell := bytes.TrimSpace(rec.cell(i))
-		cells[f] = cell
-		if rec.quote && len(cell) > 0 && bytes.IndexByte(cell, '"') >= 0 {
+		cell := rec.cell(i)
+		if rec.quote && bytes.IndexByte(cell, '"') >= 0 {
+			cell = bytes.Trim(cell, " ")
 			inner := cell[1:max(1, len(cell)-1)]
 			plain = plain && cell[0] == '"' && bytes.IndexByte(inner, '"') < 0 && bytes.IndexByte(inner, '\n') < 0
 		}
+		cells[f] = cell
 	}
 	if !plain {
 		return t.decoder.decode(cells)
