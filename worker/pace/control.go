@@ -7,85 +7,100 @@ import (
 )
 
 // State is the whole of what the law knows, and what it orders. It is a value:
-// Admit and the like make a new one of it, from an argument that is the time.
+// Admit and Next make a new one of it, and time is an argument.
 type State struct {
 	Rate   float64       // requests a second; 0: not known yet
-	Window time.Duration // 0: Rate is kept evenly; else Rate·Window at once in each
-	Burst  int           // what a silence may save up
+	Window time.Duration // 0: Rate is kept evenly; else Rate·Window requests at the start of each
 	Until  time.Time     // nothing leaves before
 	Stops  int           // counts pauses; what left before one is old news after it
 	Reason string        // of the last change
 
 	fixed   bool
-	most    float64
+	most    float64 // Rate at most; 0: no bound
 	rows    int
 	allowed int // in flight
 
-	opened   time.Time // first request of this window, or of the run
-	admitted int       // since then
-
-	since     time.Time // last refusal
-	sinceSent time.Time
-	accepted  int       // since then
-	owed      float64   // tokens saved by the last silence
-	resumed   time.Time // when that ended
+	accepted int       // since the last refusal
+	refusal  time.Time // when that was sent
+	opened   time.Time // the window began, or the run
+	before   time.Time // the window before that
+	admitted int       // in this window
+	got      int       // accepted in this window
+	full     bool      // the last window's quota was used up
 
 	probing  bool
-	tries    int       // refused in a row
-	base     time.Time // what the silences count from
-	refused  time.Time // the first time of these
+	refused  time.Time // the first refusal of those in a row
+	base     time.Time // the windows that could end are counted from here
+	end      time.Time // of a window, as the server told
+	tested   bool      // a shorter window was tried
 	strikes  int       // times that what looked like a window was none
 	refusals int
 
-	step     float64 // by which the rate grows in patience accepted requests
+	step     float64 // what the rate grows by while patience requests are accepted
 	patience int
 	grown    int // accepted since the last step
 	measured float64
+	from     float64 // the rate after the last refusal
+	ceiling  float64 // a little above that at which it came
 	latency  time.Duration
+
+	saved   float64 // tokens of the last silence that are still to be made up
+	makeup  float64 // the part of a silence that is worth making up
+	resumed time.Time
+
+	first     int // accepted before the first refusal
+	firstTook time.Duration
 }
 
 // Observation is one reply.
 type Observation struct {
-	Kind     ReplyKind
-	Hint     Hint
-	Sent     time.Time
-	InFlight int  // when it was sent, itself included
-	Stale    bool // sent before the last pause began
+	Kind  ReplyKind
+	Hint  Hint
+	Sent  time.Time
+	Paced bool // the bucket held it back, so that the rate was what counted
+	Stale bool // sent before the last pause began
 }
 
 const (
-	cut           = 0.97
+	sureDepth     = 10.0
 	firstStep     = 0.05
 	firstPatience = 300
 	mostPatience  = 10_000
 	leastPatience = 100
-	sameRate      = 1.06
-	windowAtLeast = 1900 * time.Millisecond
+	agree         = 1.06
+	longWindow    = 1900 * time.Millisecond
 	haste         = 4.0
+	catchUp       = 1.25
+	leastSilence  = 150 * time.Millisecond
+	allInFlight   = 1 << 30
 )
 
 // silences are the times after which a limit may be over: those that people set.
 var silences = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second,
 	2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute}
 
-const allInFlight = 1 << 30
-
 // Start is the State at the start of a run.
 func Start(o Options, now time.Time) State {
-	s := State{allowed: 4, most: o.Max, rows: o.Rows, Burst: 1, step: firstStep, patience: firstPatience}
+	s := State{allowed: 4, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, makeup: 1}
 	switch {
 	case o.Rate > 0:
 		s.Rate, s.fixed, s.allowed = o.Rate, true, allInFlight
 	case o.Memory.Rate > 0:
-		s.Rate, s.Window, s.Burst = o.Memory.Rate*cut, o.Memory.Window, max(1, o.Memory.Burst)
+		s.Rate, s.Window = o.Memory.Rate*0.99, o.Memory.Window
+		s.saved = 0.8 * float64(o.Memory.Burst)
+		if s.Window > 0 {
+			s.Rate, s.saved = o.Memory.Rate, 0
+		}
 		s.patience = max(firstPatience, o.Memory.Patience)
 		s.measured = o.Memory.Rate
-		s.capRate()
+		s.from = s.Rate
+		s.tested = true
+		s.cap()
 	}
 	return s
 }
 
-func (s *State) capRate() {
+func (s *State) cap() {
 	if s.most > 0 {
 		s.Rate = min(s.Rate, s.most)
 	}
@@ -96,6 +111,8 @@ func (s State) pace() float64 {
 	r := s.Rate
 	if s.Window > 0 {
 		r *= haste
+	} else if s.saved > 0 {
+		r *= catchUp
 	}
 	if s.most > 0 && (r == 0 || r > s.most) {
 		return s.most
@@ -105,6 +122,14 @@ func (s State) pace() float64 {
 
 func (s State) quota() int { return max(1, int(s.Rate*s.Window.Seconds()+0.5)) }
 
+// depth is how much more than its rate the limit let through at first.
+func (s State) depth() float64 {
+	if s.measured == 0 {
+		return 0
+	}
+	return max(0, float64(s.first)-s.measured*s.firstTook.Seconds())
+}
+
 func (s State) guard() time.Duration { return s.Window/200 + s.latency/2 + 10*time.Millisecond }
 
 // Admit is asked before each request; a wait above 0 means not before.
@@ -113,18 +138,39 @@ func (s State) Admit(now time.Time) (State, time.Duration) {
 		return s, wait
 	}
 	if s.opened.IsZero() {
-		s.opened, s.base, s.since, s.resumed = now, now, now, now
+		s.opened, s.refusal, s.resumed = now, now, now
 	}
 	if s.Window > 0 {
 		end := s.opened.Add(s.Window + s.guard())
 		if !now.Before(end) {
-			s.opened, s.admitted = now, 0
+			s.full = s.admitted >= s.quota()
+			s.open(now)
 		} else if s.admitted >= s.quota() {
+			if !s.tested {
+				s.shorten()
+				return s.Admit(now)
+			}
 			return s, end.Sub(now)
 		}
 	}
 	s.admitted++
 	return s, 0
+}
+
+func (s *State) open(now time.Time) {
+	s.before, s.opened, s.admitted, s.got = s.opened, now, 0, 0
+}
+
+// shorten makes the next shorter window of this, with the same quota.
+func (s *State) shorten() {
+	for i := len(silences) - 1; i >= 0; i-- {
+		if shorter := silences[i]; shorter < s.Window && shorter > longWindow {
+			s.Rate *= s.Window.Seconds() / shorter.Seconds()
+			s.Window = shorter
+			return
+		}
+	}
+	s.tested = true
 }
 
 // Next is the State after a reply that came at now.
@@ -148,50 +194,82 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	if o.Stale {
 		return
 	}
-	if s.probing {
-		s.recovered(o, now)
+	s.got++
+	switch {
+	case s.probing:
+		s.recovered(o)
 		return
-	}
-	if s.refusals == 0 && s.Rate == 0 {
+	case s.refusals == 0 && s.Rate == 0:
 		s.allowed = 4 + max(s.accepted/32, min(s.accepted, int(0.0015*float64(s.rows))))
 		return
-	}
-	if s.allowed < allInFlight {
+	case s.allowed < allInFlight:
 		s.allowed++
 	}
-	if s.fixed {
+	if s.saved > 0 {
+		s.saved -= (catchUp - 1) / catchUp
 		return
 	}
-	if float64(s.accepted)-s.owed < 0.9*s.Rate*(now.Sub(s.resumed)-s.latency).Seconds() || float64(s.accepted) < s.owed {
-		return // something else than the rate holds us back: nothing is learned of it
+	if s.fixed || !o.Paced || s.Window > 0 && !s.full {
+		return
 	}
-	s.Rate *= 1 + s.step/float64(s.patience)
-	if s.grown++; s.grown >= s.patience {
+	// No faster than two round trips a step: sooner it could not be told too much.
+	patience := max(s.patience, int(2*s.Rate*s.latency.Seconds()))
+	s.Rate *= 1 + s.step/float64(patience)
+	if s.grown++; s.grown >= patience {
 		s.grown = 0
-		s.step = min(1, 2*s.step)
-		s.patience = max(leastPatience, s.patience/2)
+		if s.Rate > s.ceiling {
+			s.step = min(1, 2*s.step)
+			s.patience = max(leastPatience, s.patience/2)
+		}
 	}
-	s.capRate()
+	s.cap()
 }
 
 // recovered is what the first request to be accepted after a refusal tells.
-func (s *State) recovered(o Observation, now time.Time) {
+func (s *State) recovered(o Observation) {
 	s.probing, s.allowed = false, 4
 	if s.fixed {
 		return
 	}
-	silence := o.Sent.Sub(s.sinceSent)
 	elapsed := o.Sent.Sub(s.base)
 	if s.Rate == 0 {
 		// The first burst, over the time until there was room again.
-		s.Rate = float64(s.accepted) / elapsed.Seconds()
-		s.Burst = max(1, s.accepted)
+		s.Rate = float64(s.first) / elapsed.Seconds()
 		s.accepted = 1
+		s.from = s.Rate
+		s.patience = 50
 	}
-	s.owed = min(float64(s.Burst), s.Rate*silence.Seconds())
+	switch {
+	case s.Window > 0:
+		if s.before.Equal(s.base) { // the window had been believed shorter
+			q := s.quota()
+			s.Window = snap(elapsed)
+			s.Rate = float64(q) / s.Window.Seconds()
+			s.tested = true
+		}
+	case o.Sent.Sub(s.refused) > longWindow && s.strikes < 2:
+		s.Window = snap(elapsed)
+		s.Rate = max(1, float64(s.got-1)) / s.Window.Seconds()
+		s.Reason = fmt.Sprintf("looks like a quota of %d in %v", s.quota(), s.Window)
+		s.tested = false
+	}
+	s.open(o.Sent)
+	s.admitted, s.got = 1, 1
 	s.resumed = o.Sent
-	s.tries = 0
-	s.capRate()
+	if s.saved = 0; s.Window == 0 && s.measured > 0 {
+		s.saved = s.makeup * s.Rate * o.Sent.Sub(s.refusal).Seconds()
+	}
+	s.cap()
+}
+
+// snap is the window that people set and that is over after d.
+func snap(d time.Duration) time.Duration {
+	for i := len(silences) - 1; i >= 0; i-- {
+		if silences[i] <= d+20*time.Millisecond {
+			return silences[i]
+		}
+	}
+	return d
 }
 
 func (s *State) onRefusal(o Observation, now time.Time) {
@@ -205,54 +283,89 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 	}
 	s.refusals++
 	s.Stops++
-	m, took := float64(s.accepted), o.Sent.Sub(s.resumed).Seconds()+s.owed/max(s.Rate, 0.001)
+	var until time.Time
 	switch {
 	case s.probing:
 	case s.fixed:
 		s.base = now
 	case s.Rate == 0:
+		s.first, s.firstTook = s.accepted, o.Sent.Sub(s.opened)
 		s.base = s.opened
-	case m < s.owed:
+	case s.Window > 0 && s.got == 0:
+		s.base = s.before
+		s.Reason = fmt.Sprintf("the window of %v was not over", s.Window)
+	case s.Window > 0 && s.got < s.quota()/2:
+		s.strikes = 2
 		s.base = now
-		s.Burst = max(1, int(m/2))
-		s.Reason = fmt.Sprintf("refused while making up, after %v: saves up %d", m, s.Burst)
+		s.Window = 0
+		s.Reason = fmt.Sprintf("no window: refused after %d", s.got)
 		s.accepted = 0
+	case s.Window > 0:
+		s.base = s.opened
+		if s.got < s.quota()*9/10 {
+			s.strikes++
+		}
+		until = s.opened.Add(s.Window + s.guard())
+		s.learn(float64(s.got) / s.Window.Seconds())
+		s.Rate = s.measured
+		s.Reason = fmt.Sprintf("a quota of %d in %v", s.quota(), s.Window)
 	default:
 		s.base = now
-		got := m / max(took, 0.001)
-		next := max(s.Rate/2, min(s.Rate, got*(cut+1.5/max(1, m))))
-		if s.measured > 0 && math.Max(got, s.measured)/math.Min(got, s.measured) < sameRate {
-			s.patience = min(mostPatience, 2*max(s.patience, firstPatience/2))
-		} else if m >= firstPatience {
-			s.patience = firstPatience
-		} else {
-			s.patience = max(20, int(m))
+		m, took := float64(s.accepted), o.Sent.Sub(s.refusal).Seconds()
+		// The bucket saved up during the silence, or was soon full.
+		silent := s.resumed.Sub(s.refusal).Seconds()
+		low := m / max(took, 0.001)
+		high := min(s.Rate, m/max(0.001, took-silent+min(silent, sureDepth/s.Rate)))
+		if s.Rate > agree*s.from {
+			high = s.Rate
 		}
-		s.Rate, s.measured = next, got
-		s.step, s.grown = firstStep, 0
+		if s.saved > 0 {
+			s.makeup /= 2
+		}
+		s.learn((low + high) / 2)
+		s.ceiling = s.Rate * agree
+		s.Rate = max(s.Rate/2, min(s.Rate, s.measured*(s.cut()+0.5/max(1, m))))
+		s.from = s.Rate
 		s.Reason = fmt.Sprintf("refused after %v accepted in %.2f s", m, took)
-		s.accepted = 0
 	}
 	if !s.probing {
 		s.refused = now
+		s.accepted = 0
 	}
-	s.since, s.sinceSent = now, o.Sent
+	s.refusal = o.Sent
 	s.probing, s.allowed = true, 1
 	s.Until = s.silence(now, wait)
-	s.tries++
+	if wait == 0 && until.After(s.Until) {
+		s.Until = until
+	}
+}
+
+// cut is how far below a measurement the rate begins anew.
+func (s *State) cut() float64 { return 1 - min(0.03, max(0.005, 9/float64(s.patience))) }
+
+// learn takes a measurement in. The rate is tried higher the more rarely, the
+// better one agrees with the one before.
+func (s *State) learn(rate float64) {
+	switch {
+	case s.measured > 0 && math.Max(rate, s.measured) < agree*math.Min(rate, s.measured):
+		s.patience = min(mostPatience, 2*max(s.patience, firstPatience/2))
+	default:
+		s.patience = min(firstPatience, max(20, s.accepted))
+	}
+	s.measured, s.step, s.grown = rate, firstStep, 0
 }
 
 // silence is until when to wait after a refusal.
 func (s *State) silence(now time.Time, asked time.Duration) time.Time {
-	least := 150 * time.Millisecond
-	if s.Rate > 0 {
+	least := leastSilence
+	if s.Rate > 0 && s.Window == 0 {
 		least = max(least, time.Duration(1.2/s.Rate*float64(time.Second)))
 	}
 	if asked > 0 {
 		return now.Add(max(asked, least))
 	}
 	for _, d := range silences {
-		at := s.base.Add(d + s.latency/2)
+		at := s.base.Add(d + s.guard())
 		if d < time.Second || at.Sub(s.refused) < d/2 {
 			at = s.refused.Add(d)
 		}
@@ -265,8 +378,9 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 
 // Learned is what is worth keeping for the next run.
 func (s State) Learned(now time.Time) Memory {
-	if s.refusals == 0 || s.fixed {
+	if s.measured == 0 || s.fixed {
 		return Memory{}
 	}
-	return Memory{Rate: s.measured, Window: s.Window, Burst: s.Burst, Patience: s.patience, Refusals: s.refusals, At: now}
+	return Memory{Rate: s.measured, Window: s.Window, Patience: s.patience, Refusals: s.refusals, At: now,
+		Burst: int(s.depth())}
 }

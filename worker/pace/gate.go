@@ -13,6 +13,7 @@ type gate struct {
 	law         State
 	bucket      *rate.Limiter
 	next        *rate.Reservation // of the one who waits; nil: none yet
+	paced       bool              // next had to wait
 	concurrency int
 	inFlight    int
 	fresh       int // of these, admitted since the last stop
@@ -20,9 +21,9 @@ type gate struct {
 
 // pass is one request's way through the gate.
 type pass struct {
-	stop     int // State.Stops when admitted
-	sent     time.Time
-	inFlight int // when sent, itself included
+	stop  int // State.Stops when admitted
+	sent  time.Time
+	paced bool // the bucket made it wait
 }
 
 func newGate(o Options, now time.Time) *gate {
@@ -45,7 +46,7 @@ func limit(r float64) rate.Limit {
 // burst is the depth of our bucket. Ten milliseconds' worth makes up for
 // timers that fire late, which at depth 1 would lose tokens.
 func burst(s State) int {
-	return max(1+int(s.pace()/100), s.Burst)
+	return 1 + int(s.pace()/100)
 }
 
 // admit lets one request in, or says how long it has to wait at least; 0 is
@@ -63,12 +64,15 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 		g.next = g.bucket.ReserveN(now, 1)
 	}
 	if wait := g.next.DelayFrom(now); wait > 0 {
+		g.paced = true
 		return pass{}, wait, false
 	}
 	g.law, g.next = law, nil
 	g.inFlight++
 	g.fresh++
-	return pass{stop: g.law.Stops}, 0, true
+	p = pass{stop: g.law.Stops, paced: g.paced}
+	g.paced = false
+	return p, 0, true
 }
 
 func (g *gate) unreserve(now time.Time) {
@@ -84,7 +88,7 @@ func (g *gate) leave(p *pass, now time.Time) bool {
 		g.cancel(*p)
 		return false
 	}
-	p.sent, p.inFlight = now, g.inFlight
+	p.sent = now
 	return true
 }
 
@@ -101,7 +105,7 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 	before := g.law
 	g.law = g.law.Next(Observation{
 		Kind: r.Kind, Hint: r.Hint,
-		Sent: p.sent, InFlight: p.inFlight, Stale: p.stop != before.Stops,
+		Sent: p.sent, Paced: p.paced, Stale: p.stop != before.Stops,
 	}, now)
 	if g.law.pace() != before.pace() || burst(g.law) != burst(before) {
 		g.unreserve(now)

@@ -282,7 +282,7 @@ func TestTrace(t *testing.T) {
 				refused++
 			}
 			if law.Stops != last.Stops || last.probing != law.probing {
-				fmt.Printf("%8.3f acc %d left %d ref %d | rate %.2f W %v burst %d owed %.0f pat %d probing %v tries %d until +%.2f | %s\n", now.Sub(start).Seconds(), s.copy[0].accepted, s.copy[0].left, refused, law.Rate, law.Window, law.Burst, law.owed, law.patience, law.probing, law.tries, law.Until.Sub(now).Seconds(), law.Reason)
+				fmt.Printf("%8.3f acc %d left %d ref %d | rate %.2f W %v pat %d probing %v until +%.2f | %s\n", now.Sub(start).Seconds(), s.copy[0].accepted, s.copy[0].left, refused, law.Rate, law.Window, law.patience, law.probing, law.Until.Sub(now).Seconds(), law.Reason)
 			}
 			last = *law
 		}
