@@ -2,6 +2,8 @@ package report
 
 import (
 	"html/template"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,12 +45,11 @@ func chart(points []point) (template.HTML, error) {
 		values, names = append(values, limited), []string{say("chart-rows-left"), say("chart-429-right")}
 	}
 	opt := charts.NewLineChartOptionWithData(values)
-	axis := charts.YAxisOption{Min: charts.Ptr(0.0)}
-	opt.YAxis = []charts.YAxisOption{axis}
+	opt.YAxis = []charts.YAxisOption{axisFor(settled)}
 	if refused {
 		// 429s are few beside the rows: they need a scale of their own.
 		opt.SeriesList[1].YAxisIndex = 1
-		opt.YAxis = append(opt.YAxis, axis)
+		opt.YAxis = append(opt.YAxis, axisFor(limited))
 	}
 	opt.Theme = charts.GetTheme(charts.ThemeLight).WithSeriesColors([]charts.Color{
 		charts.ColorFromHex("#1a7f5a"), charts.ColorFromHex("#c2410c"),
@@ -57,7 +58,7 @@ func chart(points []point) (template.HTML, error) {
 	opt.XAxis.Labels = times
 	opt.XAxis.LabelCount = min(len(times), 6)
 	opt.XAxis.BoundaryGap = charts.Ptr(false)
-	opt.ValueFormatter = func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+	opt.ValueFormatter = func(v float64) string { return strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64) }
 	opt.Symbol.Shape = charts.SymbolNone
 	opt.LineStrokeWidth = 1.5
 	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: chartWidth, Height: chartHeight})
@@ -66,4 +67,17 @@ func chart(points []point) (template.HTML, error) {
 	}
 	svg, err := p.Bytes()
 	return template.HTML(strings.TrimSpace(string(svg))), err
+}
+
+const axisSteps = 5
+
+// axisFor is an axis from 0 to past the greatest value, in steps that are 1, 2
+// or 5 times a power of ten.
+func axisFor(values []float64) charts.YAxisOption {
+	most := slices.Max(values)
+	step := 0.001
+	for n := 0; step*axisSteps < most; n++ {
+		step *= []float64{2, 2.5, 2}[n%3]
+	}
+	return charts.YAxisOption{Min: charts.Ptr(0.0), Max: charts.Ptr(step * axisSteps), LabelCount: axisSteps + 1, RangeValuePaddingScale: charts.Ptr(0.0)}
 }

@@ -69,19 +69,33 @@ type point struct {
 	settled, rateLimited float64
 }
 
-// points are the buckets up to the last in which anything happened.
+// points are the buckets up to the last in which anything happened. That one
+// is only partly over: less than half of it counts with the one before.
 func (s *series) points() []point {
 	if s.width == 0 {
 		return nil
 	}
-	last := int(max(0, s.latest.Sub(s.start)) / s.width)
-	points := make([]point, last+1)
+	lasted := max(0, s.latest.Sub(s.start))
+	n := int(lasted/s.width) + 1
+	counts := s.counts                           // a copy
+	width := lasted - time.Duration(n-1)*s.width // of the last
+	if n > 1 && width < s.width/2 {
+		n--
+		width += s.width
+		counts[n-1].settled += counts[n].settled
+		counts[n-1].rateLimited += counts[n].rateLimited
+	}
+	points := make([]point, n)
 	for i := range points {
-		at := s.start.Add(time.Duration(i) * s.width)
-		// The last bucket is not full. Half a width keeps a single row at its
-		// beginning from looking like a burst.
-		seconds := min(s.width, max(s.width/2, s.latest.Sub(at))).Seconds()
-		points[i] = point{at, float64(s.counts[i].settled) / seconds, float64(s.counts[i].rateLimited) / seconds}
+		seconds := s.width.Seconds()
+		if i == n-1 {
+			seconds = max(width, s.width/2).Seconds()
+		}
+		points[i] = point{
+			s.start.Add(time.Duration(i) * s.width),
+			float64(counts[i].settled) / seconds,
+			float64(counts[i].rateLimited) / seconds,
+		}
 	}
 	return points
 }
