@@ -169,6 +169,33 @@ func BenchmarkMillion(b *testing.B) {
 	}
 }
 
+// BenchmarkCheck is check in a process of its own: its time over that of
+// encoding/csv reading the same input, and its memory.
+func BenchmarkCheck(b *testing.B) {
+	rows := benchRows(b)
+	b.Setenv("MANTATAG_TEST_MAIN", "1")
+	for b.Loop() {
+		dir := b.TempDir()
+		input := filepath.Join(dir, "clients.csv")
+		writeClients(b, input, rows)
+
+		bare := time.Duration(1 << 62)
+		check := process{wall: bare}
+		for range 5 {
+			start := time.Now()
+			readCSV(b, input)
+			bare = min(bare, time.Since(start))
+			p := child(b, "check", input, "--json", "--output", filepath.Join(dir, "bad.csv"))
+			check.wall, check.rss = min(check.wall, p.wall), max(check.rss, p.rss)
+		}
+		b.ReportMetric(bare.Seconds(), "csv-s")
+		b.ReportMetric(check.wall.Seconds(), "check-s")
+		b.ReportMetric(check.wall.Seconds()/bare.Seconds(), "check/csv")
+		b.ReportMetric(float64(check.rss)/(1<<20), "check-MiB")
+		b.ReportMetric((float64(check.rss)-64<<20)/float64(rows), "bytes/row-over-64MiB")
+	}
+}
+
 // BenchmarkVersion is the start-up of the program.
 func BenchmarkVersion(b *testing.B) {
 	bin := filepath.Join(b.TempDir(), "mantatag")

@@ -50,7 +50,7 @@ Try it without an account:   mantatag run --sandbox clients.csv`,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().Var(l, "lang", "the language, where LC_ALL, LC_MESSAGES or LANG does not say it")
-	root.AddCommand(newRunCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(), newTokenCommand())
+	root.AddCommand(newRunCommand(l), newCheckCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(), newTokenCommand())
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// shownKinds is how many kinds of finding the screen shows; the JSON has all.
+const shownKinds = 12
+
+// print writes the conclusion for a person.
+func (c *conclusion) print(w io.Writer) error {
+	var b bytes.Buffer
+	c.printInput(&b)
+	c.printRows(&b)
+	c.printKinds(&b, c.lang.Say("What cannot be sent"), c.Problems)
+	c.printKinds(&b, c.lang.Say("What looks odd, and would be sent as it is"), c.Warnings)
+	c.printKinds(&b, c.lang.Say("What is not as written, but is read as it was surely meant"), c.Mended)
+	c.printRequests(&b)
+	c.printTime(&b)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (c *conclusion) printInput(w io.Writer) {
+	l := c.lang
+	parts := []string{strings.ToUpper(c.Input.Format)}
+	if c.Input.Container != "" {
+		parts = append(parts, c.Input.Container)
+	}
+	if c.Input.Encoding != "" {
+		parts = append(parts, c.Input.Encoding)
+	}
+	if c.Input.Delimiter != "" {
+		parts = append(parts, l.Say("%[1]q between cells", c.Input.Delimiter))
+	}
+	if c.Input.Sheet != "" {
+		parts = append(parts, l.Say("sheet %[1]q", c.Input.Sheet))
+	}
+	fmt.Fprintf(w, "%s: %s\n", c.Input.Path, strings.Join(parts, l.Say(", ")))
+	switch {
+	case c.Input.Guessed:
+		fmt.Fprintf(w, "  %s\n", l.Say("The encoding is a guess. Is this text right? %[1]s  If not, say which it is with --encoding.", c.Input.Sample))
+	case c.Input.Sample != "" && c.Input.Encoding != "utf-8":
+		fmt.Fprintf(w, "  %s\n", l.Say("Text in it reads: %[1]s", c.Input.Sample))
+	}
+	if c.Input.Skipped > 0 {
+		fmt.Fprintf(w, "  %s\n", l.Say("%[1]d lines above the header are passed over.", c.Input.Skipped))
+	}
+	if len(c.Input.Columns) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", l.Say("Columns"))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, column := range c.Input.Columns {
+		fmt.Fprintf(t, "  %s\t%s\n", column.Field, strings.TrimSpace(column.Name))
+	}
+	_ = t.Flush() // to memory
+}
+
+func (c *conclusion) printRows(w io.Writer) {
+	l, rows := c.lang, c.Rows
+	title, all := l.Say("Rows"), l.Say("rows in all")
+	if c.layout.Tags {
+		title, all = l.Say("Mappings (one tag on one client)"), l.Say("mappings in all, of %[1]d rows", c.Input.Rows)
+	}
+	fmt.Fprintf(w, "\n%s\n", title)
+	line := func(when bool, n int64, what string) {
+		if when {
+			fmt.Fprintf(w, "  %12s  %s\n", l.Number(n), what)
+		}
+	}
+	line(true, rows.Read, all)
+	line(true, rows.Failed, l.Say("cannot be sent"))
+	line(true, rows.Sendable, l.Say("can be sent; of these"))
+	line(rows.Duplicates > 0, rows.Duplicates, l.Say("  ask for the same as one before, and are sent only once"))
+	for _, r := range c.Repeats {
+		fmt.Fprintf(w, "  %12s    %s\n", "", l.Say("line %[1]s: the same as row %[2]s", fmt.Sprint(r.Line), fmt.Sprint(r.First)))
+	}
+	line(rows.Done > 0, rows.Done, l.Say("  are done already, by the job in %[1]s", c.Job))
+	line(rows.Refused > 0, rows.Refused, l.Say("  failed in an earlier run of that job: sent again only with --retry-failed"))
+	line(true, rows.ToSend, l.Say("  are to be sent"))
+}
+
+func (c *conclusion) printKinds(w io.Writer, title string, kinds []checkedKind) {
+	if len(kinds) == 0 {
+		return
+	}
+	l := c.lang
+	fmt.Fprintf(w, "\n%s\n", title)
+	for i, k := range kinds {
+		if i == shownKinds {
+			fmt.Fprintf(w, "  %s\n", l.Say("… and %[1]d kinds more; --json has them all", len(kinds)-i))
+			break
+		}
+		fmt.Fprintf(w, "  %12s  %s\n", l.Number(k.Count), k.Examples[0].Reason)
+		var lines []string
+		for _, e := range k.Examples {
+			lines = append(lines, fmt.Sprint(e.Line))
+		}
+		if k.Count > int64(len(lines)) {
+			lines = append(lines, "…")
+		}
+		where := l.Say("line %[1]s", strings.Join(lines, ", "))
+		if k.Column != "" {
+			where = l.Say("line %[1]s, column %[2]s", strings.Join(lines, ", "), k.Column)
+		}
+		fmt.Fprintf(w, "  %12s  %s\n", "", where)
+	}
+}
+
+func (c *conclusion) printRequests(w io.Writer) {
+	if len(c.Requests) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", c.lang.Say("The first requests would be (the secret is masked)"))
+	for _, r := range c.Requests {
+		fmt.Fprintf(w, "  %s %s\n  %s\n", r.Method, r.URL, r.Body)
+	}
+}
+
+func (c *conclusion) printTime(w io.Writer) {
+	l := c.lang
+	fmt.Fprintln(w)
+	rate := fmt.Sprintf("%.3g", c.Pace.PerSecond)
+	switch {
+	case c.Rows.ToSend == 0:
+	case c.Pace.PerSecond == 0:
+		fmt.Fprintln(w, l.Say("How long a run takes is known once one has found the API's limit; --rate says what it takes at a given one."))
+	case c.Pace.Learned != nil:
+		fmt.Fprintln(w, l.Say("At %[1]s requests a second, as found on %[2]s, a run takes about %[3]s.",
+			rate, c.Pace.Learned.Local().Format(time.DateOnly), l.Duration(c.duration())))
+	default:
+		fmt.Fprintln(w, l.Say("At %[1]s requests a second a run takes about %[2]s.", rate, l.Duration(c.duration())))
+	}
+	if t := c.Token; t != nil {
+		at := t.Expires.Local().Format("2006-01-02 15:04")
+		switch {
+		case t.Expires.Before(time.Now()):
+			fmt.Fprintln(w, l.Say("The token expired at %[1]s: renew it before the run.", at))
+		case t.Outlives != nil && !*t.Outlives:
+			fmt.Fprintln(w, l.Say("The token expires at %[1]s, before such a run would end.", at))
+		default:
+			fmt.Fprintln(w, l.Say("The token expires at %[1]s.", at))
+		}
+	}
+	if c.Output != "" {
+		fmt.Fprintln(w, l.Say("The rows that cannot be sent are in %[1]s.", c.Output))
+	}
+	fmt.Fprintln(w, l.Say("Nothing was sent."))
+}
