@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -25,17 +26,17 @@ type attempts struct {
 func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered func()) {
 	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt}
 	for {
-		permit, err := r.outage.enter(r.intake)
+		era, permit, err := r.outage.enter()
 		if err != nil {
 			return
 		}
-		ticket, err := r.Pace.Wait(r.intake)
+		ticket, err := r.Pace.Wait(era)
 		if err != nil {
 			r.outage.leave(permit)
-			return
+			continue // an outage began, or intake ended
 		}
-		if r.outage.stale(permit) {
-			// The outage began while the row waited for the bucket.
+		cred := r.login.current() // waits for one who renews them
+		if era.Err() != nil {
 			ticket.Cancel()
 			r.outage.leave(permit)
 			continue
@@ -46,14 +47,13 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 			r.outage.leave(permit)
 			return
 		}
-		if !ticket.Send() {
+		if !leaves(era, ticket) {
 			r.outage.leave(permit)
 			if !r.record(a, journal.Entry{Kind: journal.Unsent}) {
 				return
 			}
 			continue
 		}
-		cred := r.login.current()
 		r.notify(Event{Kind: Sent, Row: row, Request: id})
 		start := time.Now()
 		answer := r.Client.Tag(r.ctx, cred, id, manta.Mapping(row.Mapping))
@@ -66,6 +66,16 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 			return
 		}
 	}
+}
+
+// leaves is the last word before a request: false if an outage or a pause began,
+// or intake ended, while its intent was made durable.
+func leaves(era context.Context, t *pace.Ticket) bool {
+	if era.Err() != nil {
+		t.Cancel()
+		return false
+	}
+	return t.Send()
 }
 
 // settle records what an answer means for the row, and reports whether to send

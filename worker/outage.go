@@ -104,17 +104,15 @@ func (o *outage) good(p permit) {
 		return
 	}
 	ended := o.on
-	switch {
-	case ended:
-		o.on, o.room, o.excess = false, 2, 0
-		o.streak++
-	case o.excess > 0:
-		if o.excess = max(0, o.excess-goodFor); o.excess == 0 {
+	if o.excess > 0 {
+		if o.excess = max(0, o.excess-goodFor); o.excess == 0 || ended {
+			o.excess = 0
 			o.streak++
 		}
 	}
 	switch {
 	case ended:
+		o.on, o.room = false, 2
 	case o.room > 1<<16:
 		o.room = 0
 	case o.room > 0:

@@ -28,7 +28,7 @@ func (s *server) works() bool {
 }
 
 // drive has concurrency goroutines get rows done, each row until it succeeds.
-func drive(ctx context.Context, o *outage, s *server, concurrency, rows int) (done, spent int) {
+func drive(o *outage, s *server, concurrency, rows int) (done, spent int) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	next := make(chan struct{}, rows)
@@ -41,7 +41,7 @@ func drive(ctx context.Context, o *outage, s *server, concurrency, rows int) (do
 			for range next {
 				var streaks []int
 				for {
-					p, err := o.enter(ctx)
+					_, p, err := o.enter()
 					if err != nil {
 						return
 					}
@@ -70,7 +70,7 @@ func TestOutageCostsFewRequests(t *testing.T) {
 			s := &server{from: time.Now().Add(time.Second)}
 			s.to = s.from.Add(10 * time.Second)
 			var began, ended int
-			o := newOutage(10*time.Minute, func(string) { t.Error("gave up") }, func(on bool, _ string) {
+			o := newOutage(t.Context(), 10*time.Minute, func(string) { t.Error("gave up") }, func(on bool, _ string) {
 				if on {
 					began++
 				} else {
@@ -78,7 +78,7 @@ func TestOutageCostsFewRequests(t *testing.T) {
 				}
 			})
 			const rows = 5000
-			done, spent := drive(t.Context(), o, s, concurrency, rows)
+			done, spent := drive(o, s, concurrency, rows)
 			if done != rows || spent != 0 {
 				t.Errorf("%d in flight: %d rows done, a row spent %d attempts of its own", concurrency, done, spent)
 			}
@@ -95,10 +95,10 @@ func TestOutageCostsFewRequests(t *testing.T) {
 // TestErrorRateIsNoOutage: one answer in five fails, and nobody stops for it.
 func TestErrorRateIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutage(time.Minute, func(string) { t.Error("gave up") }, func(bool, string) { t.Error("an outage") })
+		o := newOutage(t.Context(), time.Minute, func(string) { t.Error("gave up") }, func(bool, string) { t.Error("an outage") })
 		start := time.Now()
 		for i := range 1000 {
-			p, err := o.enter(t.Context())
+			_, p, err := o.enter()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,9 +122,9 @@ func TestOutageGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &server{from: time.Now(), to: time.Now().Add(time.Hour)}
-		o := newOutage(time.Minute, func(string) { cancel() }, func(bool, string) {})
+		o := newOutage(ctx, time.Minute, func(string) { cancel() }, func(bool, string) {})
 		start := time.Now()
-		done, _ := drive(ctx, o, s, 32, 100)
+		done, _ := drive(o, s, 32, 100)
 		if d := time.Since(start); done != 0 || d < time.Minute || d > time.Minute+longestProbe+time.Second {
 			t.Errorf("%d rows done, gave up after %s", done, d)
 		}
@@ -135,10 +135,10 @@ func TestOutageGivesUp(t *testing.T) {
 // may stall; the probe goes out all the same, and so does what follows it.
 func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutage(time.Hour, func(string) {}, func(bool, string) {})
+		o := newOutage(t.Context(), time.Hour, func(string) {}, func(bool, string) {})
 		var stalled []permit
 		for range 30 + outageAfter {
-			p, err := o.enter(t.Context())
+			_, p, err := o.enter()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,7 +149,7 @@ func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 		}
 		start := time.Now()
 		for range 20 {
-			p, err := o.enter(t.Context())
+			_, p, err := o.enter()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -82,7 +82,7 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 	defer stop(nil)
 	r := &run{Pool: p, ctx: ctx, intake: intake, stop: stop, session: strings.ToLower(rand.Text()[:10])}
 	r.login.cred = p.Credentials
-	r.outage = newOutage(p.OutageTimeout, func(why string) {
+	r.outage = newOutage(intake, p.OutageTimeout, func(why string) {
 		r.stop(&Stop{By: ByOutage, Message: fmt.Sprintf("the API has not answered properly for %s (%s); the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)})
 	}, func(on bool, why string) {
 		kind := OutageEnded

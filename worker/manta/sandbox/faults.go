@@ -71,7 +71,7 @@ func (f Fault) answer() answer {
 			"</h1></body>\n</html>\n"}
 	}
 	switch f {
-	case ServerError:
+	case ServerError, Truncated, ShortLength, Trickled, EndlessBody, BadJSON, DeepJSON: // all but the first in an Outage
 		return answer{status: http.StatusInternalServerError, code: 500, message: "Internal server error"}
 	case Unavailable:
 		return page(http.StatusServiceUnavailable)

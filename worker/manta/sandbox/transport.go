@@ -32,8 +32,13 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.sandbox.refuse() {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
-	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.WroteRequest != nil {
-		trace.WroteRequest(httptrace.WroteRequestInfo{})
+	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil {
+		if trace.WroteHeaders != nil {
+			trace.WroteHeaders()
+		}
+		if trace.WroteRequest != nil {
+			trace.WroteRequest(httptrace.WroteRequestInfo{})
+		}
 	}
 
 	ctx, cancel := context.WithCancel(req.Context())
