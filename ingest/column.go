@@ -113,52 +113,61 @@ func (n *names) fieldOf(column string) (field, grade int) {
 }
 
 // match finds the columns of a header. Two columns for one field are a fault.
-func (n *names) match(header []string) (layout, *InputError) {
+func (n *names) match(header []string) (l layout, two *InputError) {
 	var found [fieldCount][grades][]int
 	for i, h := range header {
 		if f, grade := n.fieldOf(h); f >= 0 {
 			found[f][grade] = append(found[f][grade], i)
 		}
 	}
-	var l layout
 	for f := range l {
 		l[f] = -1
 		for _, at := range found[f] {
-			if len(at) > 1 {
-				return l, &InputError{
-					Message: say("two-columns", header[at[0]], header[at[1]], fieldNames[f]),
+			if len(at) > 1 && two == nil {
+				two = &InputError{
+					Message: say("two-columns", strings.TrimSpace(header[at[0]]), strings.TrimSpace(header[at[1]]), fieldNames[f]),
 					Hint:    say("hint-map", fieldNames[f]),
 				}
 			}
-			if len(at) == 1 {
+			if len(at) > 0 {
 				l[f] = at[0]
 				break
 			}
 		}
 	}
-	return l, nil
+	return l, two
 }
 
-// missing says which field a row could never have with these columns.
-func (n *names) missing(l layout, header []string) *InputError {
+// lacks says which field a row could never have with these columns: -1 if
+// they are enough to make a mapping.
+func (n *names) lacks(l layout) int {
 	for f, mapped := range n.mapped {
 		if mapped && l[f] < 0 {
-			return &InputError{Message: say("no-map-column", n.fields[f], fieldNames[f], quoteNames(header))}
+			return f
 		}
 	}
-	has := func(f int) bool { return l[f] >= 0 || n.given[f] }
-	switch {
-	case !has(fieldTag) && l[fieldOneTag] < 0:
-		return n.noColumn(fieldTag, header)
-	case !has(fieldClient) && !has(fieldPlatformClient):
-		return n.noColumn(fieldClient, header)
-	case !has(fieldClient) && !has(fieldPlatform):
-		return n.noColumn(fieldPlatform, header)
-	}
-	return nil
+	return n.needs(l)
 }
 
+// needs is lacks for an input whose rows need not all have the same columns.
+func (n *names) needs(l layout) int {
+	has := func(f int) bool { return l[f] >= 0 || n.given[f] }
+	switch {
+	case !has(fieldTag):
+		return fieldTag
+	case !has(fieldClient) && !has(fieldPlatformClient):
+		return fieldClient
+	case !has(fieldClient) && !has(fieldPlatform):
+		return fieldPlatform
+	}
+	return -1
+}
+
+// noColumn says that there is no column for a field, and what there is.
 func (n *names) noColumn(f int, header []string) *InputError {
+	if n.mapped[f] {
+		return &InputError{Message: say("no-map-column", n.fields[f], fieldNames[f], quoteNames(header))}
+	}
 	e := &InputError{
 		Message: say("no-columns", fieldNames[f], quoteNames(header)),
 		Hint:    say("hint-map", fieldNames[f]),
@@ -178,7 +187,7 @@ func (n *names) nearest(f int, header []string) string {
 	best, at := "", 1<<30
 	for _, h := range header {
 		name := foldName(h)
-		if name == "" || strings.HasPrefix(name, foldName(ownPrefix)) {
+		if name == "" || len(name) > 100 || strings.HasPrefix(name, foldName(ownPrefix)) {
 			continue
 		}
 		for _, want := range append([]string{n.fields[f]}, aliases[f]...) {

@@ -48,8 +48,9 @@ func newTable(rs records, found Layout, c *checker, n *names) (*table, error) {
 // readHeader goes on to the first record whose columns are enough to make a
 // mapping. The lines above it are titles.
 func (t *table) readHeader(n *names) error {
-	var missing *InputError
-	widest := 0
+	var widest []string // of those that will not do, for the message
+	var line int64
+	lacks := 0
 	for range headerWithin {
 		err := t.records.next(&t.rec)
 		if err == io.EOF {
@@ -58,28 +59,29 @@ func (t *table) readHeader(n *names) error {
 		if err != nil {
 			return err
 		}
-		if t.rec.fault != nil {
+		if t.rec.fault != nil || t.rec.blank() {
+			t.found.Skipped++
 			continue
 		}
 		header := readCells(&t.rec, t.found.Delimiter)
 		at, two := n.match(header)
-		lacks := n.missing(at, header)
-		if two != nil && lacks == nil {
+		f := n.lacks(at)
+		switch {
+		case f < 0 && two != nil:
 			two.Line = t.rec.line
 			return two
-		}
-		if lacks == nil {
+		case f < 0:
 			return t.useHeader(header, at)
-		}
-		if len(header) > widest {
-			missing, widest = lacks, len(header)
-			missing.Line = t.rec.line
+		case len(header) > len(widest):
+			widest, line, lacks = slices.Clone(header), t.rec.line, f
 		}
 		t.found.Skipped++
 	}
-	if missing == nil {
+	if widest == nil {
 		return &InputError{Message: say("no-header")}
 	}
+	missing := n.noColumn(lacks, widest)
+	missing.Line = line
 	return missing
 }
 

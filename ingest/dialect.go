@@ -128,7 +128,7 @@ func (d dialect) score(text []byte, n *names) int {
 				found += 2
 			}
 		}
-		if n.missing(at, cells) == nil {
+		if n.lacks(at) < 0 {
 			found += 4 * fieldCount
 		}
 		if !d.cr && found > 0 && bareCR(&r) {

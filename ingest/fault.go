@@ -158,6 +158,7 @@ var english = map[string]string{
 	// What to do about it.
 	"hint-formats":         "export it as CSV, TSV, NDJSON or .xlsx",
 	"hint-unpack":          "unpack it first; gzip and zstd are read as they are",
+	"hint-unpack-once":     "unpack it once before",
 	"hint-save-xlsx":       "save it as .xlsx without a password",
 	"hint-get-again":       "get it again from where it came",
 	"hint-bare-sheet":      "save the sheet alone, or as CSV",

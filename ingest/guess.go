@@ -35,6 +35,11 @@ func judge(text io.Reader, n *names) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
+	if c, err := containerOf(head); err != nil {
+		return verdict{}, err
+	} else if c != bare {
+		return verdict{}, &InputError{Message: say("packed", c), Hint: say("hint-unpack-once")}
+	}
 	if c := byMark(head); c != nil {
 		return verdict{charset: c}, nil
 	}
@@ -111,14 +116,18 @@ func byZeros(head []byte) *charset {
 			zeros[i%2]++
 		}
 	}
-	least := len(head) / 20
-	switch {
-	case zeros[1] > least && zeros[0] < zeros[1]/20:
-		return utf16LE
-	case zeros[0] > least && zeros[1] < zeros[0]/20:
-		return utf16BE
+	c, half := utf16LE, 1
+	if zeros[0] > zeros[1] {
+		c, half = utf16BE, 0
 	}
-	return nil
+	if zeros[half] <= len(head)/20 || zeros[1-half] >= (zeros[half]+19)/20 {
+		return nil
+	}
+	text, _ := c.coding.NewDecoder().Bytes(head[:len(head)&^1])
+	if isBinary(text) || bytes.Count(text, []byte("\uFFFD")) > len(text)/100 {
+		return nil
+	}
+	return c
 }
 
 // isBinary tells data from text, which has hardly any control characters.

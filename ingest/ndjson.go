@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -47,7 +48,33 @@ func newObjects(f *framer, found Layout, c *checker, n *names) (*objects, error)
 	}
 	ob := &objects{lines: f, found: found, checker: c, names: n, keys: map[string]key{}}
 	ob.found.Format, ob.found.CRLF = NDJSON, endsInCRLF(text)
-	return ob, nil
+	return ob, ob.look(f.data())
+}
+
+// look wants some object at the beginning of the text to have what a row
+// needs, or the keys are called otherwise.
+func (ob *objects) look(text []byte) error {
+	var keys []string
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] != '{' || !json.Valid(line) {
+			continue
+		}
+		for m := range members(line) {
+			key := unquote(line[m.key:m.keyEnd])
+			if key == ownMember { // an outcome file, whose lines may be empty objects
+				return nil
+			}
+			if len(keys) < 100 && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	at, _ := ob.names.match(keys)
+	if f := ob.names.needs(at); f >= 0 && len(keys) > 0 {
+		return ob.names.noColumn(f, keys)
+	}
+	return nil
 }
 
 func (ob *objects) layout() Layout { return ob.found }
