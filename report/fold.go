@@ -19,6 +19,7 @@ type outcome struct {
 	inDoubt  bool
 	attempts int
 	at       time.Time
+	recorded bool // in the journal, and not found by this reading
 }
 
 // tally is what the fold counts.
@@ -27,8 +28,11 @@ type tally struct {
 	Encoding string `json:"encoding"`
 	Whole    bool   `json:"whole"` // the input was read to its end
 	Rows     Rows   `json:"rows"`
-	Unsent   int64  `json:"unsent"` // rows that failed without the API being asked
 	InDoubt  int64  `json:"in_doubt"`
+
+	// Unrecorded rows have an outcome that is not the journal's: they cannot be
+	// sent, or are held back. Each run finds them anew.
+	Unrecorded int64 `json:"unrecorded"`
 
 	Session  int       `json:"session"` // the number of the last one
 	Requests Requests  `json:"requests"`
@@ -94,7 +98,7 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 	if row.Err != nil {
 		o := outcome{kind: journal.Failed, reason: row.Err.Error(), at: f.st.at}
 		rows.Failed++
-		f.tally.Unsent++
+		f.tally.Unrecorded++
 		f.kinds.add(row, &o, faultID(row.Err))
 		return o, nil
 	}
@@ -117,7 +121,11 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 	default:
 		rows.Pending++
 	}
-	if o.kind != journal.None && o.at.Before(f.st.last.Begin) {
+	switch {
+	case o.kind == journal.None:
+	case !o.recorded:
+		f.tally.Unrecorded++
+	case o.at.Before(f.st.last.Begin):
 		rows.Earlier++
 	}
 	if o.kind != journal.None && o.kind != journal.Succeeded {
@@ -132,14 +140,9 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 
 // outcome is that of a mapping. A pending one has only its doubt.
 func (f *fold) outcome(ref journal.Ref) (outcome, error) {
-	held := false
-	switch ref.State {
-	case journal.Succeeded, journal.Failed, journal.Retryable:
-	default:
-		held = ref.InDoubt && f.src.HoldInDoubt
-		if !held {
-			return outcome{inDoubt: ref.InDoubt}, nil
-		}
+	recorded := ref.State == journal.Succeeded || ref.State == journal.Failed || ref.State == journal.Retryable
+	if !recorded && !(ref.InDoubt && f.src.HoldInDoubt) {
+		return outcome{inDoubt: ref.InDoubt}, nil
 	}
 	e := journal.Entry{At: f.st.at}
 	if ref.Offset != 0 {
@@ -148,8 +151,8 @@ func (f *fold) outcome(ref journal.Ref) (outcome, error) {
 			return outcome{}, err
 		}
 	}
-	o := outcome{ref.State, e.Status, e.Code, e.Reason, e.InDoubt, e.Attempts, e.At}
-	if held {
+	o := outcome{ref.State, e.Status, e.Code, e.Reason, e.InDoubt, e.Attempts, e.At, recorded}
+	if !recorded { // held back
 		o.kind, o.inDoubt, o.reason = journal.Retryable, true, heldReason(e.Reason)
 	}
 	return o, nil

@@ -161,7 +161,7 @@ func (st *state) stop(err error) {
 	if st.last.StoppedBy != "" {
 		return
 	}
-	if _, ok := errors.AsType[*journal.DiskError](err); ok {
+	if _, ok := errors.AsType[*journal.DiskError](err); ok || errors.Is(err, journal.ErrCorrupt) {
 		st.last.StoppedBy, st.last.Message = "disk", err.Error()
 	} else if _, ok := errors.AsType[*ingest.InputError](err); ok {
 		st.last.StoppedBy, st.last.Message = "input", err.Error()

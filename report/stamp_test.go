@@ -35,7 +35,7 @@ func TestReportsAreMadeOnlyWhenNeeded(t *testing.T) {
 		"input":          {func(b *job) { b.input(mixedCSV + "\r\n") }, true},
 		"input and back": {func(b *job) { b.input("x"); b.input(mixedCSV) }, false},
 		"options":        {func(b *job) { b.src.Options.Tag = "t9" }, true},
-		"hold":           {func(b *job) { b.src.HoldInDoubt = true }, true},
+		"hold":           {func(b *job) { b.src.HoldInDoubt = false }, true},
 		"bot":            {func(b *job) { b.src.Bot = "bot2" }, true},
 		"edited":         {func(b *job) { b.must(os.WriteFile(filepath.Join(b.dir, "failed.csv"), []byte("mine"), 0o600)) }, true},
 		"removed":        {func(b *job) { b.must(os.Remove(filepath.Join(b.dir, "retryable.csv"))) }, true},
@@ -44,6 +44,7 @@ func TestReportsAreMadeOnlyWhenNeeded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := mixedJob(t, "clients.csv", mixedCSV)
+			b.src.HoldInDoubt = true
 			b.write()
 			from := newState(b.src).digest(b.src)
 			made, ok := readStamp(b.src, from)

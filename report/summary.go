@@ -136,7 +136,7 @@ func (st *state) summary(s Source, t tally) Summary {
 	} else {
 		// The counts were kept by an earlier session, and this one has no
 		// entries: every outcome is from before it.
-		sum.Rows.Earlier = t.Rows.Succeeded + t.Rows.Failed + t.Rows.Retryable - t.Unsent
+		sum.Rows.Earlier = t.Rows.Succeeded + t.Rows.Failed + t.Rows.Retryable - t.Unrecorded
 	}
 	if end := st.last.End; !end.IsZero() {
 		sum.FinishedAt = &end
