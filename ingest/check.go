@@ -87,7 +87,7 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 // clean is the cell as it is meant, by the rules for its field. A fault goes
 // to the row, and so do notes.
 func (c *checker) clean(row *Row, f int, cell []byte) []byte {
-	if unsuspicious(cell) {
+	if unsuspicious(cell) || f == fieldPlatform && platformOf(string(cell)) != "" {
 		return cell
 	}
 	for _, rule := range byField[f] {
