@@ -157,7 +157,9 @@ func (t *table) next(row *Row) error {
 	}
 	var cells [fieldCount][]byte
 	if err := t.decode(rec, &cells); err != nil {
-		return err
+		row.Err = &Fault{Message: say("stray-quote")}
+	} else if t.repeatsHeader(&cells) {
+		row.Err = &Fault{Message: say("repeated-header")}
 	}
 	if rec.hidden {
 		row.Notes = append(row.Notes, Note{Message: say("hidden-row")})
@@ -210,6 +212,17 @@ func (t *table) decode(rec *record, cells *[fieldCount][]byte) error {
 		}
 	}
 	return nil
+}
+
+// repeatsHeader tells a row that is the header once more, as tables have that
+// were put together from several.
+func (t *table) repeatsHeader(cells *[fieldCount][]byte) bool {
+	for f, name := range t.checker.columns {
+		if f != fieldOneTag && name != "" && string(bytes.TrimSpace(cells[f])) != name {
+			return false
+		}
+	}
+	return true
 }
 
 // ownText is the text of the record in the user's columns, padded to the width

@@ -81,6 +81,7 @@ var english = map[string]string{
 	"other-bot":          "the row belongs to bot %[1]q, and this run is for bot %[2]q, whose token reaches only its own clients",
 	"few-cells":          "the row has %[1]d cells where the header has %[2]d",
 	"many-cells":         "the row has %[1]d cells where the header has %[2]d",
+	"repeated-header":    "the row is the header once more",
 	"stray-quote":        "a quotation mark opens a cell and does not close it properly",
 	"long-row":           "the row is longer than %[1]d bytes, of which the first %[2]d are kept here",
 	"long-cell":          "a cell of the row is longer than %[1]d bytes",

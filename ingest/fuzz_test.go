@@ -1,12 +1,14 @@
 package ingest
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -102,10 +104,7 @@ func readText(t *testing.T, name, text string, o Options) ([]Row, Layout) {
 	t.Helper()
 	r, err := openText(t, name, text, o)
 	if err != nil {
-		var input *InputError
-		if !errors.As(err, &input) || input.File != name || english[input.ID] == "" {
-			t.Fatalf("%v", err)
-		}
+		checkFault(t, name, err)
 		return nil, Layout{}
 	}
 	defer r.Close()
@@ -117,7 +116,8 @@ func readText(t *testing.T, name, text string, o Options) ([]Row, Layout) {
 			return rows, r.Layout()
 		}
 		if err != nil {
-			t.Fatal(err)
+			checkFault(t, name, err)
+			return nil, Layout{}
 		}
 		if row.Number < number || row.Number > number+1 || row.Line < line {
 			t.Fatalf("row %d of line %d follows row %d of line %d", row.Number, row.Line, number, line)
@@ -130,9 +130,20 @@ func readText(t *testing.T, name, text string, o Options) ([]Row, Layout) {
 	}
 }
 
+func checkFault(t *testing.T, name string, err error) {
+	t.Helper()
+	var input *InputError
+	if !errors.As(err, &input) || input.File != name || english[input.ID] == "" || input.ID == "unreadable" {
+		t.Fatalf("%v", err)
+	}
+}
+
 func FuzzCSV(f *testing.F) {
 	for _, c := range csvCases {
 		f.Add([]byte(c.text), c.o.Tag, c.o.SplitTags)
+	}
+	for _, c := range oddities {
+		f.Add([]byte(c.text), c.o.Tag, "")
 	}
 	name := filepath.Join(f.TempDir(), "input")
 	f.Fuzz(func(t *testing.T, text []byte, tag, split string) {
@@ -168,4 +179,89 @@ func allValid(rows []Row) bool {
 		}
 	}
 	return true
+}
+
+// FuzzSniff gives any bytes to everything that finds out what they are.
+func FuzzSniff(f *testing.F) {
+	for _, c := range oddities {
+		f.Add([]byte(c.text))
+	}
+	for who, c := range map[string]*charset{"traditional": big5, "simplified": gb18030, "western": western} {
+		for _, name := range people[who] {
+			text, err := c.coding.NewEncoder().String("name;clientId;tagId\r\n" + name + ";c;t\r\n")
+			if err == nil {
+				f.Add([]byte(text))
+			}
+		}
+	}
+	for _, c := range []*charset{utf16LE, utf16BE} {
+		text, _ := c.coding.NewEncoder().String("clientId,tagId\n王,t\n")
+		f.Add([]byte(text))
+	}
+	name := filepath.Join(f.TempDir(), "input")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		readText(t, name, string(text), Options{})
+	})
+}
+
+// FuzzPacked changes the bytes of packed tables.
+func FuzzPacked(f *testing.F) {
+	for _, container := range []string{gzipped, zstded} {
+		for _, c := range csvCases[:4] {
+			f.Add(pack(f, container, []byte(c.text)))
+		}
+	}
+	name := filepath.Join(f.TempDir(), "input")
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		readText(t, name, string(packed), Options{})
+	})
+}
+
+// FuzzWorkbook puts any XML in the place of a worksheet and of the strings
+// that its cells share.
+func FuzzWorkbook(f *testing.F) {
+	folder := f.TempDir()
+	book := filepath.Join(folder, "book.xlsx")
+	writeWorkbook(f, book, "", sameTable(people["traditional"])[:4])
+	z, err := zip.OpenReader(book)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { z.Close() })
+	var texts [2]string
+	parts := []string{"xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"}
+	for i, part := range parts {
+		in, err := z.Open(part)
+		if err != nil {
+			f.Fatal(err)
+		}
+		text, err := io.ReadAll(in)
+		if err != nil {
+			f.Fatal(err)
+		}
+		texts[i] = string(text)
+	}
+	f.Add(texts[0], texts[1])
+	f.Add(`<worksheet><sheetData><row r="3"><c r="B3" t="inlineStr"><is><t>clientId</t></is></c><c t="str"><v>tagId</v></c></row><row><c r="ZZ1"/></row><row r="9"><c r="B9"><v>1</v></c><c><f>1</f></c></row></sheetData></worksheet>`, "<sst/>")
+	name := filepath.Join(folder, "input")
+	f.Fuzz(func(t *testing.T, sheet, shared string) {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		for _, part := range z.File {
+			if i := slices.Index(parts, part.Name); i >= 0 {
+				out, err := w.Create(part.Name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.WriteString(out, []string{sheet, shared}[i])
+			} else if err := w.Copy(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Close()
+		rows, l := readText(t, name, b.String(), Options{Tag: "t"})
+		if rows != nil {
+			again(t, name, outcomeFile(rows, l), rows, l, Options{Tag: "t", Encoding: "utf-8", Format: CSV})
+		}
+	})
 }

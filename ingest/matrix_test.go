@@ -56,7 +56,7 @@ func writeTable(t *testing.T, table [][]string, delim rune, end string) string {
 	return strings.ReplaceAll(b.String(), "\n", end)
 }
 
-func pack(t *testing.T, container string, text []byte) []byte {
+func pack(t testing.TB, container string, text []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	switch container {

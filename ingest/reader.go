@@ -179,8 +179,13 @@ func (r *Reader) openText(src *source, container string, o Options, delim byte, 
 	if d.delim == '\t' {
 		found.Format = TSV
 	}
-	r.rows, err = newTable(f, found, r.checker, names)
-	return err
+	t, err := newTable(f, found, r.checker, names)
+	if err != nil {
+		return err
+	}
+	f.width = t.width
+	r.rows = t
+	return nil
 }
 
 // Next reads the next row. Its error is io.EOF after the last row, an

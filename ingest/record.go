@@ -38,6 +38,7 @@ func (r *record) cell(i int) []byte { return r.text[r.cells[i].from:r.cells[i].t
 type framer struct {
 	src   io.Reader
 	delim byte
+	width int  // cells of the header, once it is known
 	cr    bool // a CR alone ends a line too
 
 	buf        []byte
@@ -190,17 +191,10 @@ func (f *framer) next(r *record) error {
 // go on over further lines.
 func (f *framer) splitQuoted(r *record, end, next int) error {
 	firstEnd, firstNext, lines := end, next, int64(1)
-	for pos := 0; ; {
+	for pos, more := 0, true; more; {
 		p := f.skipSpaces(pos, end)
-		data := f.data()
-		if p == end || data[p] != '"' {
-			i := bytes.IndexByte(data[pos:end], f.delim)
-			if i < 0 {
-				r.cells = append(r.cells, span{pos, end})
-				break
-			}
-			r.cells = append(r.cells, span{pos, pos + i})
-			pos += i + 1
+		if p == end || f.data()[p] != '"' {
+			pos, more = f.unquoted(r, pos, end)
 			continue
 		}
 		for p++; ; {
@@ -229,65 +223,67 @@ func (f *framer) splitQuoted(r *record, end, next int) error {
 		}
 		p = f.skipSpaces(p, end)
 		if p < end && f.data()[p] != f.delim {
-			if lines > 1 {
-				return f.stray(r, firstEnd, firstNext)
+			if lines == 1 && (f.splitLoose(r, end, false) || f.splitLoose(r, end, true)) {
+				f.give(r, end, next, 1)
+				return nil
 			}
-			return f.splitLoose(r, end, next)
+			return f.stray(r, firstEnd, firstNext)
 		}
 		r.cells = append(r.cells, span{pos, p})
-		if p == end {
-			break
-		}
-		pos = p + 1
+		pos, more = p+1, p < end
 	}
 	f.give(r, end, next, lines)
 	return nil
 }
 
+// unquoted adds the cell at pos, and says where the next begins, if there is
+// one on the line.
+func (f *framer) unquoted(r *record, pos, end int) (next int, more bool) {
+	i := bytes.IndexByte(f.data()[pos:end], f.delim)
+	if i < 0 {
+		r.cells = append(r.cells, span{pos, end})
+		return end, false
+	}
+	r.cells = append(r.cells, span{pos, pos + i})
+	return pos + i + 1, true
+}
+
 // splitLoose splits one line in which quotation marks are not doubled within
-// quoted cells: there a cell ends only at a mark before a delimiter or the end.
-func (f *framer) splitLoose(r *record, end, next int) error {
+// quoted cells, so that a cell ends only at a mark before a delimiter or the
+// end of the line; or in which they have a backslash before them instead. It
+// fails where that does not give the cells that the header has.
+func (f *framer) splitLoose(r *record, end int, backslash bool) bool {
 	r.cells, r.loose = r.cells[:0], true
 	data := f.data()
-	for pos := 0; ; {
+	for pos, more := 0, true; more; {
 		p := f.skipSpaces(pos, end)
 		if p == end || data[p] != '"' {
-			i := bytes.IndexByte(data[pos:end], f.delim)
-			if i < 0 {
-				r.cells = append(r.cells, span{pos, end})
-				break
-			}
-			r.cells = append(r.cells, span{pos, pos + i})
-			pos += i + 1
+			pos, more = f.unquoted(r, pos, end)
 			continue
 		}
 		closed := false
-		for p++; p < end && !closed; {
+		for p++; !closed; {
 			q := bytes.IndexByte(data[p:end], '"')
 			if q < 0 {
-				break
+				return false
 			}
 			p += q + 1
-			if p < end && data[p] == '"' {
+			if backslash && data[p-2] == '\\' {
+				continue
+			}
+			if !backslash && p < end && data[p] == '"' {
 				p++
 				continue
 			}
 			after := f.skipSpaces(p, end)
-			if after == end || data[after] == f.delim {
-				p, closed = after, true
+			if closed = after == end || data[after] == f.delim; closed {
+				p = after
 			}
 		}
-		if !closed {
-			return f.stray(r, end, next)
-		}
 		r.cells = append(r.cells, span{pos, p})
-		if p == end {
-			break
-		}
-		pos = p + 1
+		pos, more = p+1, p < end
 	}
-	f.give(r, end, next, 1)
-	return nil
+	return f.width == 0 || len(r.cells) == f.width
 }
 
 // stray gives out the first line of a record whose quotation marks do not fit,
