@@ -114,7 +114,7 @@ func (o *checkOptions) conclude(s *surveyor, api target, input, dir, token strin
 			Sample: l.Sample, Sheet: l.Sheet, Skipped: l.Skipped, Columns: []checkedColumn{}, Rows: s.rows,
 		},
 		Rows: checkedRows{
-			Read: s.read, Sendable: s.read - s.failed, Failed: s.failed, Duplicates: s.duplicates,
+			Read: s.mappings, Sendable: s.mappings - s.failed, Failed: s.failed, Duplicates: s.duplicates,
 			Done: s.done, Refused: s.refused, ToSend: s.toSend(), MendedCells: s.mended,
 		},
 		Problems: o.kinds(s.problems), Warnings: o.kinds(s.odd), Mended: o.kinds(s.mends),

@@ -23,8 +23,8 @@ type survey struct {
 	layout ingest.Layout
 	rows   int64 // of the input
 
-	read       int64
-	failed     int64 // cannot be sent
+	mappings   int64
+	failed     int64 // of these, cannot be sent
 	duplicates int64 // ask for the same as one before them
 	done       int64 // made by earlier runs of the job
 	refused    int64 // failed in an earlier run of the job, and not sent again
@@ -36,7 +36,7 @@ type survey struct {
 }
 
 // toSend is how many requests a run would have to make.
-func (s *survey) toSend() int64 { return s.read - s.failed - s.duplicates - s.done - s.refused }
+func (s *survey) toSend() int64 { return s.mappings - s.failed - s.duplicates - s.done - s.refused }
 
 // finding is one kind of thing to say of rows.
 type finding struct {
@@ -82,34 +82,76 @@ type surveyor struct {
 	job       *journal.Journal // nil: none
 	rejects   *report.Rejects  // nil: nobody wants them
 	firsts    firsts
+	keys      [batch]journal.Key
 	survey
 }
 
-// take reads the whole input.
+// batch is how many mappings are handed on at once.
+const batch = 1024
+
+// asked is a row that can be sent, with what it asks for.
+type asked struct {
+	ingest.Mapping
+	row, line int64
+}
+
+// take reads the whole input. What rows ask for is compared beside the reading,
+// since it takes about as long.
 func (s *surveyor) take(ctx context.Context, in *ingest.Reader) error {
 	s.layout = in.Layout()
-	last := int64(0)
+	full, empty := make(chan []asked, 2), make(chan []asked, 4)
+	for range cap(empty) {
+		empty <- make([]asked, 0, batch)
+	}
+	compared := make(chan struct{})
+	go func() {
+		defer close(compared)
+		for mappings := range full {
+			s.compare(mappings)
+			empty <- mappings[:0]
+		}
+	}()
+	err := s.read(ctx, in, full, empty)
+	close(full)
+	<-compared
+	return err
+}
+
+// read notes what there is to say of each row by itself, and hands on what the
+// rows ask for.
+func (s *surveyor) read(ctx context.Context, in *ingest.Reader, full chan<- []asked, empty <-chan []asked) error {
+	next, last := <-empty, int64(0)
 	for {
 		row, err := in.Next()
 		if errors.Is(err, io.EOF) {
+			full <- next
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if s.read%1024 == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
 		if row.Number != last {
 			s.rows, last = s.rows+1, row.Number
 		}
-		s.note(&row)
+		s.mappings++
+		if row.Notes != nil {
+			s.note(&row)
+		}
+		if row.Err != nil {
+			s.reject(&row)
+			continue
+		}
+		if next = append(next, asked{row.Mapping, row.Number, row.Line}); len(next) == batch {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			full <- next
+			next = <-empty
+		}
 	}
 }
 
-// note takes one row into account.
 func (s *surveyor) note(row *ingest.Row) {
-	s.read++
 	for _, n := range row.Notes {
 		if n.Mended {
 			s.mended++
@@ -118,35 +160,46 @@ func (s *surveyor) note(row *ingest.Row) {
 			s.odd.add(row, n.Column, n.Message)
 		}
 	}
-	if row.Err != nil {
-		s.failed++
-		if f, ok := errors.AsType[*ingest.Fault](row.Err); ok {
-			s.problems.add(row, f.Column, f.Message)
-		}
-		if s.rejects != nil {
-			s.rejects.Write(*row)
-		}
-		return
+}
+
+func (s *surveyor) reject(row *ingest.Row) {
+	s.failed++
+	if f, ok := errors.AsType[*ingest.Fault](row.Err); ok {
+		s.problems.add(row, f.Column, f.Message)
 	}
-	key := journal.NewKey(s.host, s.bot, row.TagID, row.ClientID, row.Platform, row.PlatformClientID)
-	if first := s.firsts.find(key, row.Number); first != row.Number {
-		s.duplicates++
-		if len(s.repeats) < shownExamples {
-			s.repeats = append(s.repeats, repeat{row.Number, row.Line, first})
-		}
-		return
+	if s.rejects != nil {
+		s.rejects.Write(*row)
 	}
-	if s.job != nil {
-		switch s.job.Lookup(key).State {
-		case journal.Succeeded:
+}
+
+// compare finds out which of the mappings are asked for already, or done.
+func (s *surveyor) compare(mappings []asked) {
+	keys := s.keys[:len(mappings)]
+	for i := range mappings {
+		m := &mappings[i]
+		keys[i] = journal.NewKey(s.host, s.bot, m.TagID, m.ClientID, m.Platform, m.PlatformClientID)
+	}
+	s.firsts.touch(keys)
+	for i := range mappings {
+		key, m := &keys[i], &mappings[i]
+		if first := s.firsts.find(key, m.row); first != m.row {
+			s.duplicates++
+			if len(s.repeats) < shownExamples {
+				s.repeats = append(s.repeats, repeat{m.row, m.line, first})
+			}
+			continue
+		}
+		state := journal.None
+		if s.job != nil {
+			state = s.job.Lookup(*key).State
+		}
+		switch {
+		case state == journal.Succeeded:
 			s.done++
-			return
-		case journal.Failed:
+		case state == journal.Failed:
 			s.refused++
-			return
+		case len(s.preview) < previews:
+			s.preview = append(s.preview, m.Mapping)
 		}
-	}
-	if len(s.preview) < previews {
-		s.preview = append(s.preview, row.Mapping)
 	}
 }
