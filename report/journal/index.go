@@ -9,8 +9,8 @@ type Ref struct {
 	State Kind
 
 	// InDoubt says that a request for the mapping may have been done without
-	// an answer: it was lost, or its intent has no entry after it. Only a
-	// success ends the doubt.
+	// an answer: it was lost, or its intent has no entry after it. A success
+	// ends the doubt, and so does a failure that was recorded without it.
 	InDoubt bool
 
 	// First is the first row of the present reading of the input that asked
@@ -143,8 +143,9 @@ func (x *index) apply(kind Kind, k Key, inDoubt bool, offset int64) {
 			state = s.before()
 		}
 		s.set(state, None, doubt, s.offset())
-	case Succeeded:
-		s.set(kind, None, false, offset)
+	case Succeeded, Failed:
+		// Whoever wrote the outcome knew of the doubt before it.
+		s.set(kind, None, inDoubt && kind == Failed, offset)
 	default:
 		s.set(kind, None, doubt || inDoubt || kind == Lost, offset)
 	}

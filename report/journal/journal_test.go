@@ -169,7 +169,7 @@ func TestStates(t *testing.T) {
 		{"an intent taken back leaves the outcome", []Kind{Intent, Failed, Intent, Unsent}, Failed, false},
 		{"a refusal is an answer", []Kind{Intent, Refused}, Refused, false},
 		{"a lost answer stays in doubt", []Kind{Intent, Lost, Intent, Refused}, Refused, true},
-		{"a lost answer stays in doubt when failed", []Kind{Intent, Lost, Intent, Failed}, Failed, true},
+		{"a failure recorded without doubt ends it", []Kind{Intent, Lost, Intent, Failed}, Failed, false},
 		{"success ends the doubt", []Kind{Intent, Lost, Intent, Succeeded}, Succeeded, false},
 		{"an unanswered intent stays in doubt", []Kind{Intent, Intent, Refused}, Refused, true},
 		{"only the last intent is taken back", []Kind{Intent, Intent, Unsent}, Intent, true},
