@@ -19,7 +19,7 @@ const (
 
 // chart draws rows and 429s a second over time as an SVG element, or returns
 // nothing where there are no points. No text of the input or the API goes into it.
-func chart(points []point) (template.HTML, error) {
+func (w words) chart(points []point) (template.HTML, error) {
 	if len(points) == 0 {
 		return "", nil
 	}
@@ -40,9 +40,9 @@ func chart(points []point) (template.HTML, error) {
 		settled[i], limited[i], times[i] = p.settled, p.rateLimited, p.at.UTC().Format(layout)
 		refused = refused || p.rateLimited > 0
 	}
-	values, names := [][]float64{settled}, []string{say("chart-rows")}
+	values, names := [][]float64{settled}, []string{w.say("chart-rows")}
 	if refused {
-		values, names = append(values, limited), []string{say("chart-rows-left"), say("chart-429-right")}
+		values, names = append(values, limited), []string{w.say("chart-rows-left"), w.say("chart-429-right")}
 	}
 	opt := charts.NewLineChartOptionWithData(values)
 	opt.YAxis = []charts.YAxisOption{axisFor(settled)}

@@ -27,6 +27,7 @@ type tally struct {
 	Format   string `json:"format"`
 	Encoding string `json:"encoding"`
 	Whole    bool   `json:"whole"` // the input was read to its end
+	Input    int64  `json:"input_rows"`
 	Rows     Rows   `json:"rows"`
 	InDoubt  int64  `json:"in_doubt"`
 
@@ -64,6 +65,7 @@ func newFold(s Source, st *state, layout ingest.Layout) *fold {
 // run reads everything, and gives each row that has an outcome to write. It
 // tells an input that cannot be read on, which is broken, from other errors.
 func (f *fold) run(ctx context.Context, in *ingest.Reader, write func(*ingest.Row, *outcome)) error {
+	last := int64(0)
 	for !f.tally.Whole && f.broken == nil {
 		row, err := in.Next()
 		switch {
@@ -75,6 +77,9 @@ func (f *fold) run(ctx context.Context, in *ingest.Reader, write func(*ingest.Ro
 			continue
 		case f.tally.Rows.Read%1024 == 0 && ctx.Err() != nil:
 			return interrupted(ctx)
+		}
+		if row.Number != last {
+			f.tally.Input, last = f.tally.Input+1, row.Number
 		}
 		o, err := f.judge(&row)
 		if err != nil {
@@ -96,7 +101,7 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 	rows := &f.tally.Rows
 	rows.Read++
 	if row.Err != nil {
-		o := outcome{kind: journal.Failed, reason: row.Err.Error(), at: f.st.at}
+		o := outcome{kind: journal.Failed, reason: words(f.src.Say).fault(row.Err), at: f.st.at}
 		rows.Failed++
 		f.tally.Unrecorded++
 		f.kinds.add(row, &o, faultID(row.Err))
@@ -133,7 +138,7 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 	}
 	if first < row.Number {
 		rows.Duplicates++
-		o.reason = sameAs(first, o.reason)
+		o.reason = words(f.src.Say).sameAs(first, o.reason)
 	}
 	return o, nil
 }
@@ -153,7 +158,7 @@ func (f *fold) outcome(ref journal.Ref) (outcome, error) {
 	}
 	o := outcome{ref.State, e.Status, e.Code, e.Reason, e.InDoubt, e.Attempts, e.At, recorded}
 	if !recorded { // held back
-		o.kind, o.inDoubt, o.reason = journal.Retryable, true, heldReason(e.Reason)
+		o.kind, o.inDoubt, o.reason = journal.Retryable, true, words(f.src.Say).heldReason(e.Reason)
 	}
 	return o, nil
 }

@@ -53,7 +53,8 @@ type shownKind struct {
 
 // page is report.html.
 func (f *fold) page(sum Summary) ([]byte, error) {
-	t, err := template.New(pageName).Funcs(template.FuncMap{"say": say}).Parse(pageText)
+	w := words(f.src.Say)
+	t, err := template.New(pageName).Funcs(template.FuncMap{"say": w.say}).Parse(pageText)
 	if err != nil {
 		return nil, err
 	}
@@ -62,22 +63,22 @@ func (f *fold) page(sum Summary) ([]byte, error) {
 		File:         visible(filepath.Base(sum.Input.Path)),
 		Began:        sum.StartedAt.UTC().Format(time.DateTime),
 		Done:         sum.State == Complete && sum.Rows.Succeeded == sum.Rows.Read,
-		Headline:     headline(sum),
-		Next:         NextSteps(sum),
+		Headline:     w.headline(sum),
+		Next:         NextSteps(sum, w),
 		Unread:       sum.Input.Rows == nil,
-		Outcomes:     outcomeShares(sum.Rows),
-		RowFacts:     rowFacts(sum),
-		RequestFacts: requestFacts(sum),
-		JobFacts:     jobFacts(sum),
+		Outcomes:     w.outcomeShares(sum.Rows),
+		RowFacts:     w.rowFacts(sum),
+		RequestFacts: w.requestFacts(sum),
+		JobFacts:     w.jobFacts(sum),
 	}
 	if sum.FinishedAt != nil {
 		p.Ended = sum.FinishedAt.UTC().Format(time.DateTime)
 	}
 	if sum.StoppedBy != "" {
-		p.Stopped = say("stopped", say("by-"+sum.StoppedBy), visible(sum.Message))
+		p.Stopped = w.say("stopped", w.say("by-"+sum.StoppedBy), visible(sum.Message))
 	}
-	p.Kinds, p.MoreKinds = f.kinds.shown()
-	if p.Chart, err = chart(f.series.points()); err != nil {
+	p.Kinds, p.MoreKinds = f.kinds.shown(w)
+	if p.Chart, err = w.chart(f.series.points()); err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
@@ -85,13 +86,13 @@ func (f *fold) page(sum Summary) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func outcomeShares(rows Rows) []share {
+func (w words) outcomeShares(rows Rows) []share {
 	one := func(class string, n int64) share {
 		percent := 0.0
 		if rows.Read > 0 {
 			percent = 100 * float64(n) / float64(rows.Read)
 		}
-		return share{class, say(class), thousands(n), strconv.FormatFloat(percent, 'f', 1, 64) + "%", n > 0}
+		return share{class, w.say(class), thousands(n), strconv.FormatFloat(percent, 'f', 1, 64) + "%", n > 0}
 	}
 	return []share{
 		one("succeeded", rows.Succeeded),
@@ -111,39 +112,43 @@ func facts(first []fact, later ...fact) []fact {
 	return first
 }
 
-func rowFacts(sum Summary) []fact {
-	return facts([]fact{{say("read"), thousands(sum.Rows.Read)}},
-		fact{say("earlier"), thousands(sum.Rows.Earlier)},
-		fact{say("duplicates"), thousands(sum.Rows.Duplicates)},
-		fact{say("in-doubt"), thousands(sum.InDoubt)},
+func (w words) rowFacts(sum Summary) []fact {
+	read := []fact{{w.say("read"), thousands(sum.Rows.Read)}}
+	if n := sum.Input.Rows; n != nil && *n != sum.Rows.Read {
+		read = []fact{{w.say("mappings"), thousands(sum.Rows.Read)}, {w.say("input-rows"), thousands(*n)}}
+	}
+	return facts(read,
+		fact{w.say("earlier"), thousands(sum.Rows.Earlier)},
+		fact{w.say("duplicates"), thousands(sum.Rows.Duplicates)},
+		fact{w.say("in-doubt"), thousands(sum.InDoubt)},
 	)
 }
 
-func requestFacts(sum Summary) []fact {
+func (w words) requestFacts(sum Summary) []fact {
 	r := sum.Requests
-	return facts([]fact{{say("sent"), thousands(r.Sent)}, {say("succeeded"), thousands(r.Succeeded)}},
-		fact{say("rate-limited"), thousands(r.RateLimited)},
-		fact{say("refused"), thousands(r.Refused)},
-		fact{say("server-errors"), thousands(r.ServerErrors)},
-		fact{say("network-errors"), thousands(r.NetworkErrors)},
-		fact{say("average"), decimal(sum.Rate.Average)},
-		fact{say("learned"), decimal(sum.Rate.Learned)},
+	return facts([]fact{{w.say("sent"), thousands(r.Sent)}, {w.say("succeeded"), thousands(r.Succeeded)}},
+		fact{w.say("rate-limited"), thousands(r.RateLimited)},
+		fact{w.say("refused"), thousands(r.Refused)},
+		fact{w.say("server-errors"), thousands(r.ServerErrors)},
+		fact{w.say("network-errors"), thousands(r.NetworkErrors)},
+		fact{w.say("average"), decimal(sum.Rate.Average)},
+		fact{w.say("learned"), decimal(sum.Rate.Learned)},
 	)
 }
 
-func jobFacts(sum Summary) []fact {
-	end := say("not-ended")
+func (w words) jobFacts(sum Summary) []fact {
+	end := w.say("not-ended")
 	if sum.FinishedAt != nil {
 		end = sum.FinishedAt.UTC().Format(time.RFC3339)
 	}
 	took := time.Duration(sum.ElapsedSeconds * float64(time.Second)).Round(time.Second)
 	return []fact{
-		{say("file"), visible(sum.Input.Path) + " (" + sum.Input.Format + ", " + sum.Input.Encoding + ")"},
-		{say("job"), visible(sum.Job)},
-		{say("runs"), strconv.Itoa(sum.Sessions)},
-		{say("began"), sum.StartedAt.UTC().Format(time.RFC3339)},
-		{say("ended"), end},
-		{say("took"), took.String()},
+		{w.say("file"), visible(sum.Input.Path) + " (" + sum.Input.Format + ", " + sum.Input.Encoding + ")"},
+		{w.say("job"), visible(sum.Job)},
+		{w.say("runs"), strconv.Itoa(sum.Sessions)},
+		{w.say("began"), sum.StartedAt.UTC().Format(time.RFC3339)},
+		{w.say("ended"), end},
+		{w.say("took"), took.String()},
 	}
 }
 
@@ -151,45 +156,45 @@ func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // shown is the kinds as the page shows them, and a sentence on those that are
 // left out.
-func (ks *kinds) shown() (list []shownKind, more string) {
+func (ks *kinds) shown(w words) (list []shownKind, more string) {
 	var left int64
 	for i, k := range ks.list() {
 		if i >= shownKinds {
 			left += k.count
 			continue
 		}
-		s := shownKind{Count: thousands(k.count), Outcome: say(k.outcome.String()), Reason: k.examples[0].reason, Answer: k.answer()}
+		s := shownKind{Count: thousands(k.count), Outcome: w.say(k.outcome.String()), Reason: k.examples[0].reason, Answer: k.answer(w)}
 		varies := false
 		for _, e := range k.examples {
 			varies = varies || e.reason != s.Reason
 		}
 		if k.mixed {
-			s.Reason, varies = say("mixed"), true
+			s.Reason, varies = w.say("mixed"), true
 		}
 		for _, e := range k.examples {
 			row, line := strconv.FormatInt(e.row, 10), strconv.FormatInt(e.line, 10)
 			if varies {
-				s.Examples = append(s.Examples, say("example-reason", row, line, e.reason))
+				s.Examples = append(s.Examples, w.say("example-reason", row, line, e.reason))
 			} else {
-				s.Examples = append(s.Examples, say("example", row, line))
+				s.Examples = append(s.Examples, w.say("example", row, line))
 			}
 		}
 		list = append(list, s)
 	}
 	if left > 0 {
-		more = say("more-kinds", thousands(left))
+		more = w.say("more-kinds", thousands(left))
 	}
 	return list, more
 }
 
 // answer is the status and code that the rows of a kind got.
-func (k *kind) answer() string {
+func (k *kind) answer(w words) string {
 	switch {
 	case k.status == 0:
 		return ""
 	case k.code == 0:
-		return say("http", strconv.Itoa(k.status))
+		return w.say("http", strconv.Itoa(k.status))
 	default:
-		return say("http-code", strconv.Itoa(k.status), strconv.Itoa(k.code))
+		return w.say("http-code", strconv.Itoa(k.status), strconv.Itoa(k.code))
 	}
 }

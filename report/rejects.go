@@ -1,7 +1,6 @@
 package report
 
 import (
-	"errors"
 	"time"
 
 	"mantatag/ingest"
@@ -12,15 +11,15 @@ import (
 // columns of failed.csv (for NDJSON, the lines of failed.ndjson). It is put in
 // its place as a whole by Commit.
 type Rejects struct {
-	form form
-	file *file
-	say  func(id string, args ...any) string
-	at   time.Time
+	form  form
+	file  *file
+	words words
+	at    time.Time
 }
 
 // NewRejects begins a table in the file with that path; say is as in [Source].
 func NewRejects(path string, l ingest.Layout, say func(id string, args ...any) string) *Rejects {
-	r := &Rejects{file: realDisk.file(path), say: say, at: time.Now().UTC()}
+	r := &Rejects{file: realDisk.file(path), words: say, at: time.Now().UTC()}
 	if l.Format == ingest.NDJSON {
 		r.form = &ndjsonForm{}
 	} else {
@@ -32,7 +31,7 @@ func NewRejects(path string, l ingest.Layout, say func(id string, args ...any) s
 
 // Write adds a row, whose Err is the reason. An error is kept for Commit.
 func (r *Rejects) Write(row ingest.Row) {
-	r.file.write(r.form.line(&row, &outcome{kind: journal.Failed, reason: faultReason(row.Err, r.say), at: r.at}))
+	r.file.write(r.form.line(&row, &outcome{kind: journal.Failed, reason: r.words.fault(row.Err), at: r.at}))
 }
 
 // Commit puts the file in its place. Its error is a *journal.DiskError.
@@ -40,11 +39,3 @@ func (r *Rejects) Commit() error { return r.file.commit() }
 
 // Abort leaves what was there before, unless there was a Commit.
 func (r *Rejects) Abort() { r.file.abort() }
-
-// faultReason is why a row cannot be sent, as say says it; say may be nil.
-func faultReason(err error, say func(id string, args ...any) string) string {
-	if f, ok := errors.AsType[*ingest.Fault](err); ok && say != nil {
-		return say(f.ID, f.Args...)
-	}
-	return err.Error()
-}

@@ -32,6 +32,10 @@ type Source struct {
 	StoppedBy string
 	Message   string
 
+	// Say says the sentence with a name of [English] or [ingest.English] in the
+	// user's language. nil: in English.
+	Say func(id string, args ...any) string
+
 	// Terminated says that the interrupt was a SIGTERM. The journal does not
 	// keep that: made again, the summary gives the code of a SIGINT.
 	Terminated bool
@@ -125,6 +129,7 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 
 // state is what the journal says of the job as a whole.
 type state struct {
+	words    words
 	sessions []journal.Session
 	last     journal.Session // the zero one if there is none
 	learned  float64
@@ -137,7 +142,7 @@ type state struct {
 }
 
 func newState(s Source) *state {
-	st := &state{sessions: s.Journal.Sessions(), at: s.Journal.Created()}
+	st := &state{words: s.Say, sessions: s.Journal.Sessions(), at: s.Journal.Created()}
 	for i, session := range st.sessions {
 		st.last = session
 		if session.LearnedPerSecond > 0 {
@@ -162,9 +167,9 @@ func (st *state) stop(err error) {
 		return
 	}
 	if _, ok := errors.AsType[*journal.DiskError](err); ok || errors.Is(err, journal.ErrCorrupt) {
-		st.last.StoppedBy, st.last.Message = "disk", err.Error()
+		st.last.StoppedBy, st.last.Message = "disk", st.words.say("fault", err)
 	} else if _, ok := errors.AsType[*ingest.InputError](err); ok {
-		st.last.StoppedBy, st.last.Message = "input", err.Error()
+		st.last.StoppedBy, st.last.Message = "input", st.words.say("fault", err)
 	}
 }
 

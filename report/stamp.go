@@ -43,6 +43,7 @@ type origin struct {
 	Path        string
 	Options     ingest.Options
 	Host, Bot   string
+	Language    string
 	HoldInDoubt bool
 	StoppedBy   string
 	Ended       bool
@@ -119,6 +120,7 @@ func (st *state) digest(s Source) string {
 		Options:     s.Options,
 		Host:        s.Journal.Host(),
 		Bot:         s.Bot,
+		Language:    st.words.say("lang"),
 		HoldInDoubt: s.HoldInDoubt,
 		StoppedBy:   st.last.StoppedBy,
 		Ended:       !st.last.End.IsZero(),

@@ -48,11 +48,11 @@ type Input struct {
 	Path     string `json:"path"`
 	Format   string `json:"format"`
 	Encoding string `json:"encoding"`
-	Rows     *int64 `json:"rows"` // nil until all of it was read
+	Rows     *int64 `json:"rows"` // nil until all of it was read; with --split-tags, fewer than their mappings
 }
 
-// Rows counts rows by outcome: Read is the sum of Succeeded, Failed, Retryable
-// and Pending.
+// Rows counts rows by outcome, or with --split-tags the mappings that they ask
+// for: Read is the sum of Succeeded, Failed, Retryable and Pending.
 type Rows struct {
 	Read      int64 `json:"read"`
 	Succeeded int64 `json:"succeeded"`
@@ -124,7 +124,7 @@ func (st *state) summary(s Source, t tally) Summary {
 		StartedAt: st.last.Begin,
 	}
 	if t.Whole {
-		sum.Input.Rows = &t.Rows.Read
+		sum.Input.Rows = &t.Input
 		if t.Rows.Pending == 0 {
 			sum.State = Complete
 		}
@@ -148,7 +148,7 @@ func (st *state) summary(s Source, t tally) Summary {
 	}
 	sum.ExitCode = ExitCode(Ending{StoppedBy: sum.StoppedBy, Terminated: s.Terminated, Rows: sum.Rows, Unread: !t.Whole})
 	if sum.Message == "" {
-		sum.Message = headline(sum)
+		sum.Message = words(s.Say).headline(sum)
 	}
 	return sum
 }

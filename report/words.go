@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -11,12 +12,27 @@ import (
 	"mantatag/ingest"
 )
 
-// say is a sentence of the catalogue with its arguments.
-func say(id string, args ...any) string {
-	if len(args) == 0 {
+// words say a sentence of the catalogue with its arguments; nil ones say it in
+// English.
+type words func(id string, args ...any) string
+
+func (w words) say(id string, args ...any) string {
+	switch {
+	case w != nil:
+		return w(id, args...)
+	case len(args) == 0:
 		return english[id]
+	default:
+		return fmt.Sprintf(english[id], args...)
 	}
-	return fmt.Sprintf(english[id], args...)
+}
+
+// fault is why a row cannot be sent.
+func (w words) fault(err error) string {
+	if f, ok := errors.AsType[*ingest.Fault](err); ok && w != nil {
+		return w(f.ID, f.Args...)
+	}
+	return err.Error()
 }
 
 var printer = message.NewPrinter(language.English)
@@ -24,41 +40,43 @@ var printer = message.NewPrinter(language.English)
 // thousands writes 12345 as 12,345.
 func thousands(n int64) string { return printer.Sprintf("%d", n) }
 
-func sameAs(row int64, reason string) string {
+func (w words) sameAs(row int64, reason string) string {
 	if reason == "" {
-		return say("same-as", strconv.FormatInt(row, 10))
+		return w.say("same-as", strconv.FormatInt(row, 10))
 	}
-	return say("same-as-reason", strconv.FormatInt(row, 10), reason)
+	return w.say("same-as-reason", strconv.FormatInt(row, 10), reason)
 }
 
-func heldReason(reason string) string {
+func (w words) heldReason(reason string) string {
 	if reason == "" {
-		return say("held")
+		return w.say("held")
 	}
-	return say("held-reason", reason)
+	return w.say("held-reason", reason)
 }
 
 // headline says how the job stands, in a few words.
-func headline(sum Summary) string {
+func (w words) headline(sum Summary) string {
 	rows := sum.Rows
 	switch {
 	case rows.Pending > 0 || sum.Input.Rows == nil:
-		return say("rows-left")
+		return w.say("rows-left")
 	case rows.Read == 0:
-		return say("no-rows")
+		return w.say("no-rows")
 	case rows.Succeeded == rows.Read:
-		return say("all-succeeded")
+		return w.say("all-succeeded")
 	default:
-		return say("all-settled")
+		return w.say("all-settled")
 	}
 }
 
-// NextSteps are sentences on what the user can do now.
-func NextSteps(sum Summary) []string {
+// NextSteps are sentences on what the user can do now, as say says them: see
+// [Source].
+func NextSteps(sum Summary, say func(id string, args ...any) string) []string {
+	w := words(say)
 	var steps []string
 	add := func(when bool, id string, args ...any) {
 		if when {
-			steps = append(steps, say(id, args...))
+			steps = append(steps, w.say(id, args...))
 		}
 	}
 	switch by := sum.StoppedBy; by {
@@ -90,6 +108,8 @@ var english = map[string]string{
 	"same-as-reason": "same as row %[1]s: %[2]s",
 	"held":           "held back: a request for it was sent earlier and no answer was recorded, so it may be done already; run without --in-doubt hold to send it again",
 	"held-reason":    "held back: a request for it was sent earlier and no answer was recorded, so it may be done already; run without --in-doubt hold to send it again (%[1]s)",
+
+	"fault": "%[1]v", // an error
 
 	// How the job stands.
 	"all-succeeded": "every row of the input has succeeded",
@@ -128,6 +148,8 @@ var english = map[string]string{
 	"retryable":       "To be sent again",
 	"pending":         "Not done yet",
 	"read":            "Read",
+	"mappings":        "Mappings read: one tag on one client each",
+	"input-rows":      "Rows that they are of",
 	"earlier":         "Done by earlier runs",
 	"duplicates":      "Asking for the same as an earlier row",
 	"in-doubt":        "In doubt: sent at least once without an answer",
