@@ -26,6 +26,7 @@ type checker struct {
 
 	both    []byte
 	tags    [][]byte // of the present row, those still to come
+	wants   Mapping  // what each of them is for
 	lastTag string   // of the row before, which usually has the same
 }
 
@@ -75,8 +76,9 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 		row.Mapping, row.TagID = m, c.tag
 		c.oddID(row, cells[fieldPlatformClient])
 	case several:
-		row.Mapping = m
+		row.Platform = m.Platform
 		c.oddID(row, cells[fieldPlatformClient])
+		row.Mapping, c.wants = Mapping{}, m
 		c.splitTags(row, tag, cells[fieldOneTag])
 	default:
 		row.Mapping, row.TagID = m, c.tagOf(tag)
@@ -122,7 +124,7 @@ func (c *checker) oddID(row *Row, platformClientID []byte) {
 		return
 	}
 	if _, odd := rule.find(platformClientID); odd {
-		c.note(row, fieldPlatformClient, say(rule.ID, c.nameOf(fieldPlatformClient), row.PlatformClientID), rule.Effect)
+		c.note(row, fieldPlatformClient, say(rule.ID, c.nameOf(fieldPlatformClient), excerpt(platformClientID)), rule.Effect)
 	}
 }
 
@@ -167,12 +169,10 @@ func (c *checker) splitTags(row *Row, cell, one []byte) {
 	switch {
 	case len(one) > 0 && len(c.tags) == 0:
 		row.Err = c.fault(fieldTag, say("tag-not-in-row", string(one)))
-		row.Mapping = Mapping{}
 	case len(one) > 0:
 		c.tags = append(c.tags[:0], one)
 	case len(c.tags) == 0:
 		row.Err = c.fault(fieldTag, say("no-tag", c.nameOf(fieldTag)))
-		row.Mapping = Mapping{}
 	}
 }
 
@@ -184,8 +184,10 @@ func (c *checker) nextTag(row *Row) bool {
 	}
 	tag := c.tags[0]
 	c.tags = c.tags[1:]
-	row.Err, row.Tag = nil, string(tag)
-	row.TagID = c.tagOf(c.clean(row, fieldTag, tag))
+	row.Err, row.Tag, row.Mapping = nil, string(tag), Mapping{}
+	if tag = c.clean(row, fieldTag, tag); row.Err == nil {
+		row.Mapping, row.TagID = c.wants, c.tagOf(tag)
+	}
 	return true
 }
 

@@ -25,7 +25,7 @@ func (f *framer) begin() error {
 	if f.err != nil && f.err != io.EOF {
 		return f.err
 	}
-	if bytes.HasPrefix(f.data(), []byte("\uFEFF")) {
+	for bytes.HasPrefix(f.data(), []byte("\uFEFF")) { // joined files have two
 		f.consume(len("\uFEFF"), 0)
 	}
 	return nil

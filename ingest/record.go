@@ -271,7 +271,7 @@ func (f *framer) splitLoose(r *record, end int, backslash bool) bool {
 			if backslash && data[p-2] == '\\' {
 				continue
 			}
-			if !backslash && p < end && data[p] == '"' {
+			if p < end && data[p] == '"' {
 				p++
 				continue
 			}
