@@ -11,7 +11,7 @@ import (
 // Event tells the command what happens, for its progress and its log.
 type Event struct {
 	Kind    EventKind
-	Row     ingest.Row    // Read, Skipped, Sent, Answered, Settled
+	Row     ingest.Row    // Unsendable, Duplicate, Skipped, Sent, Answered, Settled
 	Answer  manta.Answer  // Answered
 	Request string        // Sent, Answered: the request id
 	Latency time.Duration // Answered
@@ -23,8 +23,7 @@ type Event struct {
 type EventKind uint8
 
 const (
-	Read       EventKind = iota // a row came out of the input
-	Unsendable                  // … and cannot be sent: failed
+	Unsendable EventKind = iota // a row came out of the input and cannot be sent: failed
 	Duplicate                   // … and asks for what an earlier row of this input asks for
 	Skipped                     // … and has its outcome from an earlier run
 	Sent                        // a request leaves

@@ -135,7 +135,6 @@ func (r *run) takeIn(rows Rows, pool *errgroup.Group) error {
 
 // admit says whether a row has to be sent.
 func (r *run) admit(row ingest.Row) (journal.Key, journal.Ref, bool) {
-	r.notify(Event{Kind: Read, Row: row})
 	if row.Err != nil {
 		r.notify(Event{Kind: Unsendable, Row: row})
 		return journal.Key{}, journal.Ref{}, false
