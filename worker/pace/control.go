@@ -26,14 +26,15 @@ type State struct {
 	before   time.Time // the window before that
 	admitted int       // in this window
 	got      int       // accepted in this window
-	full     bool      // the last window's quota was used up
 
 	probing  bool
-	refused  time.Time // the first refusal of those in a row
-	base     time.Time // the windows that could end are counted from here
-	end      time.Time // of a window, as the server told
-	tested   bool      // a shorter window was tried
-	strikes  int       // times that what looked like a window was none
+	refused  time.Time     // the first refusal of those in a row
+	base     time.Time     // the windows that could end are counted from here
+	told     time.Duration // the server's last word on how long to wait
+	gap      time.Duration // the silence that ended the last refusals
+	tested   bool          // a shorter window was tried
+	trying   bool          // in this window
+	strikes  int           // times that what looked like a window was none
 	refusals int
 
 	step     float64 // what the rate grows by while patience requests are accepted
@@ -65,8 +66,9 @@ const (
 	sureDepth     = 10.0
 	firstStep     = 0.05
 	firstPatience = 300
-	mostPatience  = 10_000
-	leastPatience = 100
+	steady        = 60.0 // seconds
+	costly        = 30.0
+	leastPatience = 50
 	agree         = 1.06
 	longWindow    = 1900 * time.Millisecond
 	haste         = 4.0
@@ -90,6 +92,7 @@ func Start(o Options, now time.Time) State {
 		s.saved = 0.8 * float64(o.Memory.Burst)
 		if s.Window > 0 {
 			s.Rate, s.saved = o.Memory.Rate, 0
+			s.patience, s.step = 16, 1
 		}
 		s.patience = max(firstPatience, o.Memory.Patience)
 		s.measured = o.Memory.Rate
@@ -141,15 +144,18 @@ func (s State) Admit(now time.Time) (State, time.Duration) {
 		s.opened, s.refusal, s.resumed = now, now, now
 	}
 	if s.Window > 0 {
+		used := s.admitted >= s.quota()
+		if used && !s.tested && !s.trying {
+			s.shorten()
+			s.trying = true
+		}
 		end := s.opened.Add(s.Window + s.guard())
 		if !now.Before(end) {
-			s.full = s.admitted >= s.quota()
-			s.open(now)
-		} else if s.admitted >= s.quota() {
-			if !s.tested {
-				s.shorten()
-				return s.Admit(now)
+			if used {
+				s.enlarge()
 			}
+			s.open(now)
+		} else if used {
 			return s, end.Sub(now)
 		}
 	}
@@ -157,8 +163,18 @@ func (s State) Admit(now time.Time) (State, time.Duration) {
 	return s, 0
 }
 
+// enlarge tries a larger quota after more and more windows that went well.
+func (s *State) enlarge() {
+	if s.grown++; s.grown >= s.patience && s.tested {
+		s.Rate += s.step / s.Window.Seconds()
+		s.step *= 2
+		s.cap()
+	}
+}
+
 func (s *State) open(now time.Time) {
 	s.before, s.opened, s.admitted, s.got = s.opened, now, 0, 0
+	s.trying = false
 }
 
 // shorten makes the next shorter window of this, with the same quota.
@@ -191,10 +207,10 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	} else {
 		s.latency += (took - s.latency) / 16
 	}
+	s.got++
 	if o.Stale {
 		return
 	}
-	s.got++
 	switch {
 	case s.probing:
 		s.recovered(o)
@@ -209,7 +225,7 @@ func (s *State) onAccept(o Observation, now time.Time) {
 		s.saved -= (catchUp - 1) / catchUp
 		return
 	}
-	if s.fixed || !o.Paced || s.Window > 0 && !s.full {
+	if s.fixed || !o.Paced || s.Window > 0 {
 		return
 	}
 	// No faster than two round trips a step: sooner it could not be told too much.
@@ -219,7 +235,7 @@ func (s *State) onAccept(o Observation, now time.Time) {
 		s.grown = 0
 		if s.Rate > s.ceiling {
 			s.step = min(1, 2*s.step)
-			s.patience = max(leastPatience, s.patience/2)
+			s.patience = min(s.patience, leastPatience)
 		}
 	}
 	s.cap()
@@ -234,8 +250,7 @@ func (s *State) recovered(o Observation) {
 	elapsed := o.Sent.Sub(s.base)
 	if s.Rate == 0 {
 		// The first burst, over the time until there was room again.
-		s.Rate = float64(s.first) / elapsed.Seconds()
-		s.accepted = 1
+		s.Rate = float64(s.got-1) / elapsed.Seconds()
 		s.from = s.Rate
 		s.patience = 50
 	}
@@ -246,13 +261,19 @@ func (s *State) recovered(o Observation) {
 			s.Window = snap(elapsed)
 			s.Rate = float64(q) / s.Window.Seconds()
 			s.tested = true
+		} else if s.base.Equal(s.opened) {
+			// Those in flight at the refusal count too.
+			s.measured = float64(s.got-1) / s.Window.Seconds()
+			s.Rate = s.measured
 		}
 	case o.Sent.Sub(s.refused) > longWindow && s.strikes < 2:
 		s.Window = snap(elapsed)
 		s.Rate = max(1, float64(s.got-1)) / s.Window.Seconds()
 		s.Reason = fmt.Sprintf("looks like a quota of %d in %v", s.quota(), s.Window)
-		s.tested = false
+		s.tested = s.told > longWindow
+		s.patience, s.step, s.grown = 4, 1, 0
 	}
+	s.gap = o.Sent.Sub(s.refusal)
 	s.open(o.Sent)
 	s.admitted, s.got = 1, 1
 	s.resumed = o.Sent
@@ -274,6 +295,7 @@ func snap(d time.Duration) time.Duration {
 
 func (s *State) onRefusal(o Observation, now time.Time) {
 	wait := o.Hint.pause()
+	s.told = wait
 	if o.Stale {
 		// Old news, but for a longer pause.
 		if until := now.Add(wait); until.After(s.Until) {
@@ -294,8 +316,9 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 	case s.Window > 0 && s.got == 0:
 		s.base = s.before
 		s.Reason = fmt.Sprintf("the window of %v was not over", s.Window)
-	case s.Window > 0 && s.got < s.quota()/2:
+	case s.Window > 0 && (s.got < s.quota()/2 || wait > 0 && now.Add(wait).Sub(s.opened) > s.Window+1500*time.Millisecond):
 		s.strikes = 2
+		s.patience, s.step, s.grown = 50, firstStep, 0
 		s.base = now
 		s.Window = 0
 		s.Reason = fmt.Sprintf("no window: refused after %d", s.got)
@@ -306,8 +329,9 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 			s.strikes++
 		}
 		until = s.opened.Add(s.Window + s.guard())
-		s.learn(float64(s.got) / s.Window.Seconds())
-		s.Rate = s.measured
+		s.Rate = float64(s.got) / s.Window.Seconds()
+		s.measured = s.Rate
+		s.patience, s.step, s.grown = min(64, 2*s.patience), 1, 0
 		s.Reason = fmt.Sprintf("a quota of %d in %v", s.quota(), s.Window)
 	default:
 		s.base = now
@@ -319,8 +343,10 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 		if s.Rate > agree*s.from {
 			high = s.Rate
 		}
-		if s.saved > 0 {
-			s.makeup /= 2
+		if s.saved > 0 && s.makeup > 0.1 {
+			s.makeup /= 4
+			s.Reason = "refused while making up for a silence"
+			break
 		}
 		s.learn((low + high) / 2)
 		s.ceiling = s.Rate * agree
@@ -348,7 +374,8 @@ func (s *State) cut() float64 { return 1 - min(0.03, max(0.005, 9/float64(s.pati
 func (s *State) learn(rate float64) {
 	switch {
 	case s.measured > 0 && math.Max(rate, s.measured) < agree*math.Min(rate, s.measured):
-		s.patience = min(mostPatience, 2*max(s.patience, firstPatience/2))
+		s.patience = min(2*max(s.patience, firstPatience/2), int(max(firstPatience, steady*rate)))
+		s.patience = max(s.patience, int(costly*s.gap.Seconds()*rate))
 	default:
 		s.patience = min(firstPatience, max(20, s.accepted))
 	}
@@ -368,6 +395,9 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 		at := s.base.Add(d + s.guard())
 		if d < time.Second || at.Sub(s.refused) < d/2 {
 			at = s.refused.Add(d)
+		}
+		if s.Window == 0 && s.Rate > 0 && at.Sub(now) < s.gap/2 {
+			continue
 		}
 		if at.Sub(now) >= least {
 			return at
