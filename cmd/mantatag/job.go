@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
+
+	"mantatag/ingest"
+	"mantatag/report/journal"
 )
 
 // keptInput is the name under which standard input is kept in the job folder.
@@ -26,30 +31,74 @@ func jobFolder(input string, sandbox bool) string {
 	return input + ".mantatag"
 }
 
-// keepInput copies standard input into the job folder and returns the file. A
-// copy that breaks off leaves what an earlier run kept as it was.
-func keepInput(stdin io.Reader, job string) (name string, err error) {
-	if err := os.MkdirAll(job, 0o700); err != nil {
-		return "", usagef("the job folder cannot be made: %w", err)
-	}
-	f, err := os.CreateTemp(job, keptInput+".*.tmp")
+// keepInput copies standard input into the folder of a job that this run has
+// locked, and returns the file. One that breaks off, or that try (which may be
+// nil) refuses, leaves what an earlier run kept as it was.
+func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name string) error) (name string, err error) {
+	name = filepath.Join(job, keptInput)
+	temp := name + ".tmp"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return "", usagef("standard input cannot be kept in the job folder: %w", err)
 	}
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(f, stdin)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done():
+		// A read of a terminal or a pipe cannot be broken off; it ends with
+		// the program.
+		return "", errors.Join(context.Cause(ctx), os.Remove(temp))
+	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name())
+			_ = os.Remove(temp)
 		}
 	}()
-	_, err = io.Copy(f, stdin)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", usagef("standard input cannot be kept in the job folder: %w", err)
 	}
-	name = filepath.Join(job, keptInput)
-	if err := os.Rename(f.Name(), name); err != nil {
+	if try != nil {
+		if err = try(temp); err != nil {
+			if input, ok := errors.AsType[*ingest.InputError](err); ok {
+				input.File = "standard input"
+			}
+			return "", err
+		}
+	}
+	if err = os.Rename(temp, name); err != nil {
 		return "", usagef("standard input cannot be kept in the job folder: %w", err)
 	}
 	return name, nil
+}
+
+// outsideJob refuses an input that the run would write over or move away.
+func outsideJob(input, job string, fresh bool) error {
+	base := filepath.Base(input)
+	given, err1 := os.Stat(input)
+	inJob, err2 := os.Stat(filepath.Join(job, base))
+	if err1 != nil || err2 != nil || !os.SameFile(given, inJob) {
+		return nil
+	}
+	if outcome := strings.TrimSuffix(base, filepath.Ext(base)); slices.Contains([]string{"succeeded", "failed", "retryable"}, outcome) {
+		return usagef("%s is an outcome file of this very job, which writes it anew: give a copy of it, or leave out --job", input)
+	}
+	if fresh {
+		return usagef("%s lies in the job folder, which --fresh moves away: give a copy of it", input)
+	}
+	return nil
+}
+
+// retire moves an earlier job out of the way, and no other folder.
+func retire(dir string) error {
+	if existingJob(dir) != nil {
+		return nil
+	}
+	_, err := journal.Retire(dir, time.Now())
+	return err
 }
 
 // existingJob is a usage error unless dir holds a job.

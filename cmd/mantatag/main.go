@@ -52,6 +52,16 @@ Try it without an account:   mantatag run --sandbox clients.csv`,
 	root.PersistentFlags().Var(l, "lang", "the language, where LC_ALL, LC_MESSAGES or LANG does not say it")
 	root.AddCommand(newRunCommand(l), newCheckCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(), newTokenCommand())
 	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		// Cobra's own shows its help for a shell that it does not know, and succeeds.
+		completion.Args = cobra.ArbitraryArgs
+		completion.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return usagef("there is no completion for %s: the shells are bash, zsh, fish and powershell", args[0])
+		}
+	}
 	return root
 }
 

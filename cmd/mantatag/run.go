@@ -186,17 +186,12 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 		if err := o.tryInput(input); err != nil {
 			return err
 		}
+		if err := outsideJob(input, dir, o.fresh); err != nil {
+			return err
+		}
 	}
 	if o.fresh {
-		if _, err := journal.Retire(dir, time.Now()); err != nil {
-			return err
-		}
-	}
-	if input == "-" {
-		if input, err = keepInput(os.Stdin, dir); err != nil {
-			return err
-		}
-		if err := o.tryInput(input); err != nil {
+		if err := retire(dir); err != nil {
 			return err
 		}
 	}
@@ -205,6 +200,12 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 		return err
 	}
 	defer j.Close()
+	if input == "-" {
+		// Only now, since a run that has the job may be reading the one before.
+		if input, err = keepInput(ctx, os.Stdin, dir, o.tryInput); err != nil {
+			return err
+		}
+	}
 	if err := report.Sweep(dir); err != nil {
 		return err
 	}
@@ -227,8 +228,12 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 	case bar:
 		shown = max(level, zerolog.WarnLevel)
 	}
+	absolute, err := filepath.Abs(input)
+	if err != nil {
+		return err
+	}
 	s := &session{
-		runOptions: o, api: api, input: input, dir: dir, journal: j, resume: resume,
+		runOptions: o, api: api, input: absolute, dir: dir, journal: j, resume: resume,
 		log: newLog(logFile, t, o.logFormat, level, shown), terminal: t, bar: bar,
 	}
 	return s.run(ctx)
@@ -247,7 +252,7 @@ func (o *runOptions) tryInput(name string) error {
 type session struct {
 	*runOptions
 	api        target
-	input, dir string
+	input, dir string // input is absolute
 	resume     string
 	journal    *journal.Journal
 	log        zerolog.Logger
@@ -256,19 +261,18 @@ type session struct {
 }
 
 func (s *session) run(ctx context.Context) error {
-	absolute, err := filepath.Abs(s.input)
-	if err != nil {
-		return err
-	}
 	began := time.Now()
-	err = s.journal.Begin(journal.Session{
-		Begin: began, Program: version(), Bot: s.api.bot, Input: absolute,
+	err := s.journal.Begin(journal.Session{
+		Begin: began, Program: version(), Bot: s.api.bot, Input: s.input,
 		Params: paramsOf(s.read, s.inDoubt == "hold"),
 	})
 	if err != nil {
 		return err
 	}
 	s.greet()
+	defer context.AfterFunc(ctx, func() {
+		s.log.Warn().Msg("interrupted: no more rows are let in, and those in flight are finished; a second signal leaves at once")
+	})()
 
 	pacer := pace.New(pace.Options{
 		Rate: float64(s.rate), Max: float64(s.maxRate), Concurrency: s.concurrency, Memory: s.recall(),

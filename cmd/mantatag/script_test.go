@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,7 +32,8 @@ func TestMain(m *testing.M) {
 //	exits CODE program args…          runs and requires that exit code
 //	adds-up JOB                       its counts agree with each other and with its files
 //	private JOB                       only its owner can read it, and it holds no token and no secret
-//	paste                             runs the command that the last run said to go on with
+//	terminate                         sends SIGTERM to what runs in the background
+//	paste CODE                        runs the command that the last run said to go on with
 //	lines FILE FROM COUNT TEXT        writes COUNT lines of TEXT, in which # is the number, from FROM on
 //
 // and, of the API,
@@ -63,10 +65,15 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    exits,
-			"adds-up":  addsUp,
-			"private":  private,
-			"paste":    paste,
+			"exits":   exits,
+			"adds-up": addsUp,
+			"private": private,
+			"paste":   paste,
+			"terminate": func(ts *testscript.TestScript, _ bool, _ []string) {
+				for _, cmd := range ts.BackgroundCmds() {
+					ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+				}
+			},
 			"lines":    lines,
 			"api":      startAPI,
 			"requests": counts(func(a *api) int { return a.requests() }),
@@ -133,7 +140,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // paste runs the last line of what the last run printed, as a shell reads it.
-func paste(ts *testscript.TestScript, _ bool, _ []string) {
+func paste(ts *testscript.TestScript, _ bool, args []string) {
 	_, command, ok := strings.Cut(ts.ReadFile("stdout"), "Go on with:\n\n")
 	if !ok {
 		ts.Fatalf("no command to go on with was printed")
@@ -142,7 +149,7 @@ func paste(ts *testscript.TestScript, _ bool, _ []string) {
 	if _, err := exec.LookPath(shell); err != nil {
 		shell, flag = "cmd", "/c"
 	}
-	ts.Check(ts.Exec(shell, flag, strings.TrimSpace(command)))
+	exits(ts, false, append(args, shell, flag, strings.TrimSpace(command)))
 }
 
 func lines(ts *testscript.TestScript, _ bool, args []string) {

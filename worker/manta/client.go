@@ -87,7 +87,8 @@ func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m 
 		a.Received, a.Status, a.Header = received, res.StatusCode, res.Header
 		return a
 	}
-	a := classify(res.StatusCode, res.Header, body)
+	a := classify(res.StatusCode, res.Header, cred.mask(body))
+	a.Message = string(cred.mask([]byte(a.Message))) // once more, since JSON can spell it in other ways
 	a.Received = received
 	return a
 }

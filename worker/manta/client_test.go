@@ -206,3 +206,25 @@ func TestBodyRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswersThatRepeatTheCredentials: a server may say what it was sent, in
+// its own words or as a page, and none of it may reach a log or a report.
+func TestAnswersThatRepeatTheCredentials(t *testing.T) {
+	cred := Credentials{"the-token-<of>-a-bot", "the-secret-of-a-bot"}
+	for _, body := range []string{
+		`{"success":false,"errResponse":{"message":"no: the-token-<of>-a-bot, the-secret-of-a-bot","code":7}}`,
+		`{"success":false,"errResponse":{"message":"no: the-token-\u003cof\u003e-a-bot","code":7}}`,
+		`{"success":false,"errResponse":{"message":"` + strings.Repeat("x", 490) + `the-secret-of-a-bot","code":7}}`,
+		`<html>the-secret-of-a-bot was not found, nor was it elsewhere`,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, body)
+		}))
+		a := newClient(t, server).Tag(t.Context(), cred, "id", Mapping{TagID: "t", ClientID: "c"})
+		server.Close()
+		if strings.Contains(a.Message, "the-token") || strings.Contains(a.Message, "the-secr") || !strings.Contains(a.Message, "(cred") {
+			t.Errorf("%s: %s", body, a.Message)
+		}
+	}
+}

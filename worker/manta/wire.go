@@ -27,6 +27,18 @@ func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("(credent
 // MarshalJSON implements [json.Marshaler].
 func (Credentials) MarshalJSON() ([]byte, error) { return []byte(`"(credentials)"`), nil }
 
+// mask takes token and secret out of a text that somebody else wrote, who may
+// repeat what he was sent. What is too short to be one is left, since it would
+// be found everywhere.
+func (c Credentials) mask(text []byte) []byte {
+	for _, s := range []string{c.Token, c.Secret} {
+		if len(s) >= 8 && bytes.Contains(text, []byte(s)) {
+			text = bytes.ReplaceAll(text, []byte(s), []byte("(credentials)"))
+		}
+	}
+	return text
+}
+
 // requestBody is the body of POST /openapi/clientTagMapping
 // (ClientTagMappingRequest in the vendor's OpenAPI document).
 type requestBody struct {

@@ -1,0 +1,111 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"mantatag/report"
+	"mantatag/report/journal"
+)
+
+// TestSignals holds a request and interrupts: after the first signal the
+// program waits for it, and ends with the signal's code; a second makes it
+// leave at once, with the request in doubt and the job fit to go on.
+func TestSignals(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		first  syscall.Signal
+		second syscall.Signal // 0: none, the request is answered instead
+		code   int
+	}{
+		{"INT", syscall.SIGINT, 0, report.ExitInterrupted},
+		{"TERM", syscall.SIGTERM, 0, report.ExitTerminated},
+		{"INT twice", syscall.SIGINT, syscall.SIGINT, report.ExitInterrupted},
+		{"INT, TERM", syscall.SIGINT, syscall.SIGTERM, report.ExitTerminated},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			arrived, answer := make(chan struct{}), make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // else the server does not see the client leave
+				arrived <- struct{}{}
+				select {
+				case <-answer:
+				case <-r.Context().Done():
+				}
+				fmt.Fprint(w, `{"success":true,"message":"Create client tag mapping successfully"}`)
+			}))
+			defer server.Close()
+
+			dir := t.TempDir()
+			input, job := filepath.Join(dir, "clients.csv"), filepath.Join(dir, "job")
+			if err := os.WriteFile(input, []byte("tagId,clientId\nt1,c1\nt1,c2\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(os.Args[0], "run", input, "--job", job, "--log-format", "console", "--state-dir", filepath.Join(dir, "state"))
+			cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=t", "MANTATAG_SECRET=s", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL="+server.URL)
+			stderr, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			said := bufio.NewScanner(stderr)
+			until := func(text string) {
+				for said.Scan() {
+					if strings.Contains(said.Text(), text) {
+						return
+					}
+				}
+				t.Errorf("%q was never said", text)
+			}
+			send := func(s syscall.Signal) {
+				if err := cmd.Process.Signal(s); err != nil {
+					t.Error(err)
+				}
+			}
+
+			<-arrived
+			send(test.first)
+			until("a second signal leaves at once")
+			succeeded := int64(0)
+			if test.second != 0 {
+				send(test.second)
+			} else {
+				close(answer)
+				succeeded = 1
+			}
+			for said.Scan() {
+			}
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != test.code {
+				t.Errorf("it exited with %d, not %d", code, test.code)
+			}
+
+			j, err := journal.View(job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			summary, err := report.Fold(t.Context(), report.Source{Journal: j, Input: input, Bot: "b"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := summary.Rows; got.Read != 2 || got.Succeeded != succeeded || got.Pending != 2-succeeded || summary.InDoubt != 1-succeeded {
+				t.Errorf("of two rows, one was sent: %+v, in doubt %d", got, summary.InDoubt)
+			}
+		})
+	}
+}
