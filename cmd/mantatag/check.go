@@ -105,7 +105,7 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 	}
 	defer in.Close()
 	if o.output != "" {
-		s.rejects = report.NewRejects(o.output, in.Layout(), o.lang.Say)
+		s.rejects = report.NewRejects(o.output, in.Layout(), o.lang.Named)
 		defer s.rejects.Abort()
 	}
 	if err := s.take(ctx, in); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -55,11 +54,9 @@ func (c *conclusion) printInput(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, "\n%s\n", l.Say("Columns"))
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, column := range c.Input.Columns {
-		fmt.Fprintf(t, "  %s\t%s\n", column.Field, strings.TrimSpace(column.Name))
+		fmt.Fprintf(w, "  %-16s  %s\n", column.Field, strings.TrimSpace(column.Name))
 	}
-	_ = t.Flush() // to memory
 }
 
 func (c *conclusion) printRows(w io.Writer) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/schollz/progressbar/v3"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/report/journal"
 	"mantatag/worker"
 	"mantatag/worker/manta"
@@ -29,6 +32,7 @@ type progress struct {
 
 	done, succeeded, failed, retryable, sent, throttled atomic.Int64
 
+	lang *lang.Language
 	log  zerolog.Logger
 	pace func() pace.Status
 
@@ -71,11 +75,11 @@ func (p *progress) note(e worker.Event) {
 			p.retryable.Add(1)
 		}
 	case worker.OutageBegan:
-		p.log.Warn().Msgf("the API is not answering properly (%s): pausing, and trying one request at a time", e.Message)
+		p.log.Warn().Msg(p.lang.Say("the API is not answering properly (%[1]s): pausing, and trying one request at a time", e.Message))
 	case worker.OutageEnded:
-		p.log.Warn().Msg("the API answers again: going on")
+		p.log.Warn().Msg(p.lang.Say("the API answers again: going on"))
 	case worker.Renewed:
-		p.log.Warn().Msg("the token and secret were read again and have changed: going on with the new pair")
+		p.log.Warn().Msg(p.lang.Say("the token and secret were read again and have changed: going on with the new pair"))
 	}
 }
 
@@ -117,16 +121,17 @@ func (p *progress) show(t *terminal, bar bool, stop <-chan struct{}) {
 			line := p.log.Info().Int64("done", p.done.Load()).Int64("succeeded", p.succeeded.Load()).
 				Int64("failed", p.failed.Load()).Int64("retryable", p.retryable.Load()).
 				Int64("rate_limited", p.throttled.Load()).Float64("rows_per_second", round(perSecond))
-			of := ""
+			done := p.lang.Number(p.done.Load())
+			said := p.lang.Say("%[1]s rows done", done)
 			if total := p.total.Load(); total > 0 {
 				line = line.Int64("rows", total)
-				of = fmt.Sprintf(" of %s", thousands(total))
+				said = p.lang.Say("%[1]s of %[2]s rows done", done, p.lang.Number(total))
 			}
 			if left > 0 {
 				line = line.Float64("eta_seconds", left.Round(time.Second).Seconds())
-				of += fmt.Sprintf(", about %s left", inWords(left))
+				said = p.lang.Say("%[1]s, about %[2]s left", said, p.lang.Duration(left))
 			}
-			line.Msgf("%s rows done%s", thousands(p.done.Load()), of)
+			line.Msg(said)
 		}
 	}
 }
@@ -169,17 +174,19 @@ func (p *progress) showBar(t *terminal, stop <-chan struct{}) {
 // line is the text beside the bar.
 func (p *progress) line(now time.Time) string {
 	perSecond, left := p.rate(now)
-	s := thousands(p.done.Load())
+	rows := p.lang.Number(p.done.Load())
 	if total := p.total.Load(); total > 0 {
-		s += "/" + thousands(total)
+		rows += "/" + p.lang.Number(total)
 	}
-	s += fmt.Sprintf(" rows  %.0f/s", perSecond)
+	parts := []string{p.lang.Say("%[1]s rows  %[2]s/s", rows, fmt.Sprintf("%.0f", perSecond))}
 	if left > 0 {
-		s += "  ETA " + inWords(left)
+		parts = append(parts, p.lang.Say("ETA %[1]s", p.lang.Duration(left)))
 	}
-	s += fmt.Sprintf("  %s ok  %s failed  %s 429s", thousands(p.succeeded.Load()), thousands(p.failed.Load()), thousands(p.throttled.Load()))
+	parts = append(parts, p.lang.Say("%[1]d ok  %[2]d failed  %[3]d 429s", p.succeeded.Load(), p.failed.Load(), p.throttled.Load()))
 	if wait := time.Until(p.pace().PausedUntil); wait > time.Second {
-		s += "  waiting " + inWords(wait)
+		parts = append(parts, p.lang.Say("waiting %[1]s", p.lang.Duration(wait)))
 	}
-	return s
+	return strings.Join(parts, "  ")
 }
+
+func round(x float64) float64 { return math.Round(x*10) / 10 }

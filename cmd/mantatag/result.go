@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"text/tabwriter"
+	"strings"
 	"time"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/ingest"
 	"mantatag/report"
 )
@@ -22,49 +23,44 @@ func printJSON(w io.Writer, s report.Summary) error {
 
 // printResult is the closing table: what became of the rows, what it took, and
 // what to do next. left is the command that goes on, if rows are left.
-func printResult(w io.Writer, s report.Summary, left string) {
-	fmt.Fprintln(w, s.Message)
-	fmt.Fprintln(w)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name string, n int64, file string) {
+func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
+	fmt.Fprintf(w, "%s\n\n", s.Message)
+	row := func(name string, n int64, where string) {
 		if n == 0 {
-			file = ""
+			where = ""
 		}
-		fmt.Fprintf(t, "  %s\t%9s\t%s\n", name, thousands(n), file)
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s%9s  %s", lang.Pad(name, 10), l.Number(n), where), " "))
 	}
-	row("succeeded", s.Rows.Succeeded, outcomeFile(s, "succeeded"))
-	row("failed", s.Rows.Failed, outcomeFile(s, "failed"))
-	row("retryable", s.Rows.Retryable, outcomeFile(s, "retryable"))
-	row("pending", s.Rows.Pending, "not tried yet")
-	row("rows", s.Rows.Read, "")
-	_ = t.Flush()
+	row(l.Say("succeeded"), s.Rows.Succeeded, outcomeFile(s, "succeeded"))
+	row(l.Say("failed"), s.Rows.Failed, outcomeFile(s, "failed"))
+	row(l.Say("retryable"), s.Rows.Retryable, outcomeFile(s, "retryable"))
+	row(l.Say("pending"), s.Rows.Pending, l.Say("not tried yet"))
+	if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
+		row(l.Say("mappings"), s.Rows.Read, l.Say("one tag on one client each, of %[1]d rows", *n))
+	} else {
+		row(l.Say("rows"), s.Rows.Read, "")
+	}
 
 	fmt.Fprintln(w)
-	if s.Rows.Earlier > 0 {
-		fmt.Fprintf(w, "  %s of them had their outcome from an earlier run.\n", thousands(s.Rows.Earlier))
+	note := func(when bool, text string) {
+		if when {
+			fmt.Fprintf(w, "  %s\n", text)
+		}
 	}
-	if s.Rows.Duplicates > 0 {
-		fmt.Fprintf(w, "  %s ask for the same as a row before them, and share its outcome.\n", thousands(s.Rows.Duplicates))
-	}
-	if s.InDoubt > 0 {
-		fmt.Fprintf(w, "  %s were sent without an answer, so they may have been done (mantatag_in_doubt).\n", thousands(s.InDoubt))
-	}
-	if s.Requests.Sent > 0 {
-		fmt.Fprintf(w, "  %s requests in %s, %s of them over the rate limit and sent again.\n",
-			thousands(s.Requests.Sent), inWords(time.Duration(s.ElapsedSeconds*float64(time.Second))), thousands(s.Requests.RateLimited))
-	} else {
-		fmt.Fprintln(w, "  Nothing was sent.")
-	}
-	if s.Rate.Learned > 0 {
-		fmt.Fprintf(w, "  The API allows about %.3g requests a second.\n", s.Rate.Learned)
-	}
-	fmt.Fprintf(w, "  Report: %s\n", filepath.Join(s.Job, "report.html"))
+	sent, took := s.Requests.Sent, time.Duration(s.ElapsedSeconds*float64(time.Second))
+	note(s.Rows.Earlier > 0, l.Say("%[1]d of them had their outcome from an earlier run.", s.Rows.Earlier))
+	note(s.Rows.Duplicates > 0, l.Say("%[1]d ask for the same as a row before them, and share its outcome.", s.Rows.Duplicates))
+	note(s.InDoubt > 0, l.Say("%[1]d were sent without an answer, so they may have been done (mantatag_in_doubt).", s.InDoubt))
+	note(sent > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), s.Requests.RateLimited))
+	note(sent == 0, l.Say("Nothing was sent."))
+	note(s.Rate.Learned > 0, l.Say("The API allows about %[1]s requests a second.", fmt.Sprintf("%.3g", s.Rate.Learned)))
+	note(true, l.Say("Report: %[1]s", filepath.Join(s.Job, "report.html")))
 
 	if s.Rows.Failed > 0 {
-		fmt.Fprintf(w, "\nMend the rows in %s and run mantatag with that file.\n", outcomeFile(s, "failed"))
+		fmt.Fprintf(w, "\n%s\n", l.Say("Mend the rows in %[1]s and run mantatag with that file.", outcomeFile(s, "failed")))
 	}
 	if left != "" {
-		fmt.Fprintf(w, "\nRows are left. Go on with:\n\n  %s\n", left)
+		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), left)
 	}
 }
 

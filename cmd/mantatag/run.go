@@ -280,7 +280,7 @@ func (s *session) run(ctx context.Context) error {
 			s.log.Debug().Float64("per_second", d.Rate).Time("paused_until", d.PausedUntil).Msg(d.Reason)
 		},
 	})
-	shown := &progress{log: s.log, pace: pacer.Status}
+	shown := &progress{lang: s.lang, log: s.log, pace: pacer.Status}
 	stopped := s.send(ctx, began, pacer, shown)
 
 	learned := pacer.Status().Learned
@@ -423,7 +423,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	case s.json:
 		_ = printJSON(os.Stdout, summary)
 	case !s.quiet:
-		printResult(os.Stdout, summary, left)
+		printResult(os.Stdout, s.lang, summary, left)
 	}
 	if s.quiet && summary.ExitCode != 0 {
 		fmt.Fprintln(os.Stderr, "mantatag:", summary.Message)
@@ -439,7 +439,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 
 // source is what the reports are made from.
 func (s *session) source() report.Source {
-	return report.Source{Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, HoldInDoubt: s.inDoubt == "hold"}
+	return report.Source{Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named}
 }
 
 func orDefault(s, def string) string {

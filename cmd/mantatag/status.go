@@ -19,7 +19,7 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 		Short: "Show a job on one screen, also while it runs",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, last, err := viewJob(args[0])
+			s, last, err := viewJob(l, args[0])
 			if err != nil {
 				return err
 			}
@@ -31,9 +31,9 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			if asJSON {
 				return printJSON(os.Stdout, summary)
 			}
-			fmt.Printf("%s, of %s\n", summary.Job, s.Input)
-			fmt.Printf("run %d, begun %s, %s\n\n", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(args[0], last))
-			printResult(os.Stdout, summary, "")
+			fmt.Println(l.Say("%[1]s, of %[2]s", summary.Job, s.Input))
+			fmt.Printf("%s\n\n", l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)))
+			printResult(os.Stdout, l, summary, "")
 			return nil
 		},
 	}
@@ -48,7 +48,7 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 		Short: "Write the reports of a job again from its journal and input, also while it runs",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, _, err := viewJob(args[0])
+			s, _, err := viewJob(l, args[0])
 			if err != nil {
 				return err
 			}
@@ -60,7 +60,7 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 			if asJSON {
 				return printJSON(os.Stdout, summary)
 			}
-			printResult(os.Stdout, summary, "")
+			printResult(os.Stdout, l, summary, "")
 			return nil
 		},
 	}
@@ -69,7 +69,7 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 }
 
 // viewJob opens a job as its last run left it, for reading.
-func viewJob(dir string) (report.Source, journal.Session, error) {
+func viewJob(l *lang.Language, dir string) (report.Source, journal.Session, error) {
 	if err := existingJob(dir); err != nil {
 		return report.Source{}, journal.Session{}, err
 	}
@@ -85,19 +85,19 @@ func viewJob(dir string) (report.Source, journal.Session, error) {
 	last := sessions[len(sessions)-1]
 	return report.Source{
 		Journal: j, Input: last.Input, Bot: last.Bot, HoldInDoubt: last.Params.HoldInDoubt,
-		Options: optionsOf(last.Params, last.Bot),
+		Options: optionsOf(last.Params, last.Bot), Say: l.Named,
 	}, last, nil
 }
 
 // howItStands tells a run that ended from one that goes on and one that was
 // cut off, which look alike in the journal but for the lock.
-func howItStands(dir string, last journal.Session) string {
+func howItStands(l *lang.Language, dir string, last journal.Session) string {
 	switch {
 	case !last.End.IsZero():
-		return "ended " + last.End.Local().Format(time.DateTime)
+		return l.Say("ended %[1]s", last.End.Local().Format(time.DateTime))
 	case journal.Running(dir):
-		return "still going on"
+		return l.Say("still going on")
 	default:
-		return "cut off; run the same command again to go on"
+		return l.Say("cut off; run the same command again to go on")
 	}
 }

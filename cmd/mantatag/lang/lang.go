@@ -1,9 +1,8 @@
 // Package lang says what a user reads in the language that the user reads.
 //
-// A sentence has one key. In ingest and report it is a name, whose English
-// text stands in that package; everywhere else it is the English sentence
-// itself. The Traditional Chinese texts of all of them are in the files of
-// this package. Names of fields, JSON keys and exit codes are no sentences and
+// Sentences of ingest and report go by a name, and their English texts stand in
+// those packages; everywhere else an English sentence is its own key. The
+// Traditional Chinese texts of all of them are in the files of this package. Names of fields, JSON keys and exit codes are no sentences and
 // are the same in every language; so is what the API, the network and the
 // operating system say.
 package lang
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
+	"golang.org/x/text/width"
 
 	"mantatag/ingest"
 	"mantatag/report"
@@ -83,13 +83,17 @@ func (l *Language) Set(name string) error {
 	return fmt.Errorf("give one of %s, %s", English, TraditionalChinese)
 }
 
-// Say says the sentence with that key. Integers are written with thousands
-// separators; arguments that are messages or errors are said as well.
+// Named says the sentence of ingest or report with that name, as Say does.
+func (l *Language) Named(id string, args ...any) string { return l.Say(named+id, args...) }
+
+// Say says an English sentence, a format, in the language. Integers are written
+// with thousands separators; arguments that are messages or errors are said as
+// well.
 func (l *Language) Say(key string, args ...any) string {
 	for i, a := range args {
 		switch a := a.(type) {
 		case ingest.Message:
-			args[i] = l.Say(a.ID, a.Args...)
+			args[i] = l.Message(a)
 		case error:
 			args[i] = l.Error(a)
 		}
@@ -137,7 +141,7 @@ func (l *Language) Message(m ingest.Message) string {
 	if m.ID == "" {
 		return ""
 	}
-	return l.Say(m.ID, append([]any(nil), m.Args...)...)
+	return l.Named(m.ID, append([]any(nil), m.Args...)...)
 }
 
 func (l *Language) inputError(e *ingest.InputError) string {
@@ -167,17 +171,38 @@ func (l *Language) Duration(d time.Duration) string {
 // Number writes 12345 as 12,345.
 func (l *Language) Number(n int64) string { return l.printer.Sprint(n) }
 
+// named begins the keys of sentences that go by a name, so that no sentence is
+// taken for one.
+const named = "#"
+
 // catalogue is the English texts of the sentences that go by a name.
-func catalogue() map[string]string {
-	all := ingest.English()
-	maps.Copy(all, report.English())
+func catalogue() map[string]string { return keyed(ingest.English(), report.English()) }
+
+func traditionalChinese() map[string]string {
+	all := keyed(zhIngest, zhReport)
+	maps.Copy(all, zhCommand)
+	maps.Copy(all, zhWorker)
 	return all
 }
 
-func traditionalChinese() map[string]string {
-	all := maps.Clone(zhCommand)
-	for _, texts := range []map[string]string{zhIngest, zhReport, zhWorker} {
-		maps.Copy(all, texts)
+func keyed(texts ...map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, m := range texts {
+		for id, text := range m {
+			all[named+id] = text
+		}
 	}
 	return all
+}
+
+// Pad fills s up with spaces to a number of columns of a terminal, of which a
+// Chinese character takes two.
+func Pad(s string, columns int) string {
+	for _, r := range s {
+		columns--
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			columns--
+		}
+	}
+	return s + strings.Repeat(" ", max(columns, 0))
 }
