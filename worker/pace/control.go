@@ -143,7 +143,7 @@ func (s State) Admit(now time.Time) (State, time.Duration) {
 	if s.opened.IsZero() {
 		s.opened, s.refusal, s.resumed = now, now, now
 	}
-	if s.Window > 0 {
+	if s.Window > 0 && !s.probing {
 		used := s.admitted >= s.quota()
 		if used && !s.tested && !s.trying {
 			s.shorten()
@@ -293,6 +293,16 @@ func snap(d time.Duration) time.Duration {
 	return d
 }
 
+// longer is the next longer window than w that people set.
+func longer(w time.Duration) time.Duration {
+	for _, d := range silences {
+		if d > w {
+			return d
+		}
+	}
+	return 2 * w
+}
+
 func (s *State) onRefusal(o Observation, now time.Time) {
 	wait := o.Hint.pause()
 	s.told = wait
@@ -315,6 +325,10 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 		s.base = s.opened
 	case s.Window > 0 && s.got == 0:
 		s.base = s.before
+		if s.trying = !s.tested; s.trying {
+			// The test has failed: the next longer window is the one.
+			until = s.before.Add(longer(s.Window) + s.guard())
+		}
 		s.Reason = fmt.Sprintf("the window of %v was not over", s.Window)
 	case s.Window > 0 && (s.got < s.quota()/2 || wait > 0 && now.Add(wait).Sub(s.opened) > s.Window+1500*time.Millisecond):
 		s.strikes = 2
