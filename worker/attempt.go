@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -99,7 +98,7 @@ func (r *run) settle(a *attempts, p permit, cred manta.Credentials, answer manta
 		e.Kind = journal.Failed
 		r.record(a, e)
 		if n := r.refusals.Add(1); r.StopAfterFailures > 0 && n >= int64(r.StopAfterFailures) {
-			r.stop(&Stop{By: ByFailures, Message: fmt.Sprintf("%d rows in a row were refused with no success between (the last: %s); check the tag and the ids, or raise --stop-after-failures", n, answer.Message)})
+			r.stop(&Stop{By: ByFailures, Message: r.say("%[1]d rows in a row were refused with no success between (the last: %[2]s); check the tag and the ids, or raise --stop-after-failures", n, answer.Message)})
 		}
 		return false, 0
 
@@ -117,7 +116,7 @@ func (r *run) settle(a *attempts, p permit, cred manta.Credentials, answer manta
 		r.outage.leave(p)
 		e.Kind = journal.Refused
 		r.record(a, e)
-		r.stop(&Stop{By: ByConfig, Message: answer.Message + "; check --api-url and the network"})
+		r.stop(&Stop{By: ByConfig, Message: r.say("%[1]s; check --api-url and the network", answer.Message)})
 		return false, 0
 
 	case manta.NoAnswer:
@@ -146,7 +145,7 @@ func (r *run) record(a *attempts, e journal.Entry) bool {
 		e.Attempts++ // the request that it is about
 	}
 	if err := r.Journal.Append(r.ctx, e); err != nil {
-		r.stop(&Stop{By: ByDisk, Message: err.Error(), Err: err})
+		r.stop(&Stop{By: ByDisk, Message: r.say("%[1]v", err), Err: err})
 		return false
 	}
 	switch e.Kind {

@@ -34,7 +34,7 @@ func (r *run) renew(used manta.Credentials, answer manta.Answer) bool {
 	}
 	fresh, err := r.Renew(r.ctx, used, answer)
 	if err != nil {
-		stop := &Stop{By: ByCredentials, Message: err.Error(), Err: err}
+		stop := &Stop{By: ByCredentials, Message: r.say("%[1]v", err), Err: err}
 		errors.As(err, &stop)
 		r.stop(stop)
 		return false

@@ -33,7 +33,7 @@ type Rows interface {
 	Next() (ingest.Row, error)
 }
 
-// Pool tags rows. All fields but Renew and Notify are needed.
+// Pool tags rows. All fields but Renew, Say and Notify are needed.
 type Pool struct {
 	Client  *manta.Client
 	Pace    *pace.Pacer
@@ -53,6 +53,10 @@ type Pool struct {
 	// Renew reads the credentials again after the API refused used with answer.
 	// Its error, where there are no others, stops the run and reaches the user.
 	Renew func(ctx context.Context, used manta.Credentials, answer manta.Answer) (manta.Credentials, error)
+
+	// Say says a sentence, a format of fmt, in the user's language. nil: in
+	// English.
+	Say func(format string, args ...any) string
 
 	// Notify is called from many goroutines at once.
 	Notify func(Event)
@@ -83,7 +87,7 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 	r := &run{Pool: p, ctx: ctx, intake: intake, stop: stop, session: strings.ToLower(rand.Text()[:10])}
 	r.login.cred = p.Credentials
 	r.outage = newOutage(intake, p.OutageTimeout, func(why string) {
-		r.stop(&Stop{By: ByOutage, Message: fmt.Sprintf("the API has not answered properly for %s (%s); the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)})
+		r.stop(&Stop{By: ByOutage, Message: r.say("the API has not answered properly for %[1]s (%[2]s); the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)})
 	}, func(on bool, why string) {
 		kind := OutageEnded
 		if on {
@@ -110,7 +114,7 @@ func (r *run) takeIn(rows Rows, pool *errgroup.Group) error {
 			return nil
 		}
 		if err != nil {
-			return &Stop{By: ByInput, Message: err.Error(), Err: err}
+			return &Stop{By: ByInput, Message: r.say("%[1]v", err), Err: err}
 		}
 		key, ref, ok := r.admit(row)
 		if !ok {
@@ -161,6 +165,14 @@ func (r *run) key(row ingest.Row) journal.Key {
 
 func (r *run) requestID() string {
 	return r.session + "-" + strconv.FormatInt(r.requests.Add(1), 10)
+}
+
+// say says a sentence in the user's language.
+func (p *Pool) say(format string, args ...any) string {
+	if p.Say == nil {
+		return fmt.Sprintf(format, args...)
+	}
+	return p.Say(format, args...)
 }
 
 func (r *run) notify(e Event) {

@@ -46,7 +46,7 @@ const (
 
 // classify is the whole table of what an answer means. body is nil where it
 // was longer than the API's answers ever are.
-func classify(status int, header http.Header, body []byte) Answer {
+func (c *Client) classify(status int, header http.Header, body []byte) Answer {
 	a := Answer{Status: status, Header: header}
 	b, ok := decode(body)
 	if ok && b.ErrResponse != nil {
@@ -60,9 +60,9 @@ func classify(status int, header http.Header, body []byte) Answer {
 	switch {
 	case status >= 300 && status < 400:
 		a.Class = Misdirected
-		a.Message = "the server redirects elsewhere, and redirects are never followed"
+		a.Message = c.say("the server redirects elsewhere, and redirects are never followed")
 		if to := header.Get("Location"); to != "" {
-			a.Message = fmt.Sprintf("the server redirects to %q, and redirects are never followed", oneLine(to))
+			a.Message = c.say("the server redirects to %[1]q, and redirects are never followed", oneLine(to))
 		}
 	case status == http.StatusTooManyRequests:
 		a.Class = Throttled
@@ -72,7 +72,7 @@ func classify(status int, header http.Header, body []byte) Answer {
 		a.Class = CredentialsRefused
 	case !ok:
 		a.Class = TryAgain
-		a.Message = fmt.Sprintf("the answer (%s) is not the API's: %s", name(status), excerpt(body))
+		a.Message = c.say("the answer (%[1]s) is not the API's: %[2]s", name(status), c.excerpt(body))
 	case status == http.StatusUnauthorized && failed:
 		a.Class = CredentialsRefused
 	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly:
@@ -85,7 +85,7 @@ func classify(status int, header http.Header, body []byte) Answer {
 		a.Message = cmp.Or(a.Message, name(status))
 	default:
 		a.Class = TryAgain
-		a.Message = fmt.Sprintf("the answer (%s) contradicts its body", name(status))
+		a.Message = c.say("the answer (%[1]s) contradicts its body", name(status))
 	}
 	return a
 }
@@ -96,14 +96,14 @@ func name(status int) string {
 }
 
 // excerpt shows the beginning of a body that is not the API's.
-func excerpt(body []byte) string {
+func (c *Client) excerpt(body []byte) string {
 	switch s := oneLine(string(body)); {
 	case body == nil:
-		return "it is far longer than any answer of the API"
+		return c.say("it is far longer than any answer of the API")
 	case s == "":
-		return "it is empty"
+		return c.say("it is empty")
 	default:
-		return fmt.Sprintf("it begins %q", clip(s, 60))
+		return c.say("it begins %[1]q", clip(s, 60))
 	}
 }
 

@@ -73,7 +73,7 @@ func TestClassify(t *testing.T) {
 		tests = append(tests, test{status, refusal(5001), BotRefused})
 	}
 	for _, tt := range tests {
-		a := classify(tt.status, http.Header{}, []byte(tt.body))
+		a := new(Client).classify(tt.status, http.Header{}, []byte(tt.body))
 		if a.Class != tt.want {
 			t.Errorf("%d %.60s: class %d, want %d (%s)", tt.status, tt.body, a.Class, tt.want, a.Message)
 		}
@@ -85,7 +85,7 @@ func TestClassify(t *testing.T) {
 
 func TestMessagesAreOneBoundedLine(t *testing.T) {
 	body, _ := json.Marshal(map[string]any{"success": false, "errResponse": map[string]any{"code": 7, "message": "one\r\ntwo\x00" + strings.Repeat("標", 1000)}})
-	a := classify(403, http.Header{}, body)
+	a := new(Client).classify(403, http.Header{}, body)
 	if strings.ContainsAny(a.Message, "\r\n") || len(a.Message) > 520 {
 		t.Errorf("message of %d bytes: %q", len(a.Message), a.Message)
 	}
@@ -103,7 +103,7 @@ func FuzzClassify(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		a := classify(status, http.Header{}, body)
+		a := new(Client).classify(status, http.Header{}, body)
 		switch a.Class {
 		case Tagged:
 			var b struct{ Success bool }

@@ -37,6 +37,10 @@ type Client struct {
 	Bot       string
 	UserAgent string
 	Timeout   time.Duration // of one attempt, from connecting to the last byte of the answer
+
+	// Say says a sentence, a format of fmt, in the user's language. nil: in
+	// English.
+	Say func(format string, args ...any) string
 }
 
 // NewHTTP is an HTTP client fit for the API: it keeps up to conns connections
@@ -87,7 +91,7 @@ func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m 
 		a.Received, a.Status, a.Header = received, res.StatusCode, res.Header
 		return a
 	}
-	a := classify(res.StatusCode, res.Header, cred.mask(body))
+	a := c.classify(res.StatusCode, res.Header, cred.mask(body))
 	a.Message = string(cred.mask([]byte(a.Message))) // once more, since JSON can spell it in other ways
 	a.Received = received
 	return a
@@ -124,13 +128,21 @@ func (c *Client) endpoint(path string) string {
 // unanswered is the Answer to a request that got none, or not a whole one.
 func (c *Client) unanswered(err error, written bool) Answer {
 	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
-		return Answer{Class: Misdirected, Message: fmt.Sprintf("the certificate of %s does not verify: %s", c.API.Host, oneLine(cert.Err.Error()))}
+		return Answer{Class: Misdirected, Message: c.say("the certificate of %[1]s does not verify: %[2]s", c.API.Host, oneLine(cert.Err.Error()))}
 	}
 	a := Answer{Class: TryAgain, Message: c.reason(err)}
 	if written {
 		a.Class = NoAnswer
 	}
 	return a
+}
+
+// say says a sentence in the user's language.
+func (c *Client) say(format string, args ...any) string {
+	if c.Say == nil {
+		return fmt.Sprintf(format, args...)
+	}
+	return c.Say(format, args...)
 }
 
 // reason says in words what went wrong on the way, without the URL, which
@@ -140,18 +152,18 @@ func (c *Client) reason(err error) string {
 	var op *net.OpError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
-		return fmt.Sprintf("no answer within %s", c.Timeout)
+		return c.say("no answer within %[1]s", c.Timeout)
 	case errors.Is(err, context.Canceled):
-		return "the request was given up"
+		return c.say("the request was given up")
 	case errors.As(err, &dns):
-		return fmt.Sprintf("the host name %s does not resolve", dns.Name)
+		return c.say("the host name %[1]s does not resolve", dns.Name)
 	case errors.As(err, &op) && op.Op == "dial":
-		return oneLine(fmt.Sprintf("no connection to %s: %v", c.API.Host, op.Err))
+		return c.say("no connection to %[1]s: %[2]s", c.API.Host, oneLine(op.Err.Error()))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection was closed before the whole answer came"
+		return c.say("the connection was closed before the whole answer came")
 	}
 	if ue := (*url.Error)(nil); errors.As(err, &ue) {
 		err = ue.Err
 	}
-	return oneLine("the connection was lost: " + strings.TrimPrefix(err.Error(), "net/http: "))
+	return c.say("the connection was lost: %[1]s", oneLine(strings.TrimPrefix(err.Error(), "net/http: ")))
 }

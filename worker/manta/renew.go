@@ -49,7 +49,7 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 		// It says success, or said it before it broke off.
 		return Credentials{}, fmt.Errorf("the answer (%s) holds no new pair: %w", name(res.StatusCode), ErrRenewalLost)
 	}
-	a := classify(res.StatusCode, res.Header, text)
+	a := c.classify(res.StatusCode, res.Header, text)
 	if a.Code != 0 {
 		return Credentials{}, fmt.Errorf("the API refused to renew the pair (%s: %s, code %d)", name(res.StatusCode), a.Message, a.Code)
 	}
