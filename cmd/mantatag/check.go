@@ -50,7 +50,7 @@ The exit code is 0 if every row can be sent, 3 if some cannot, and 2 if the file
 cannot be used.`,
 		Example: `  mantatag check clients.csv
   mantatag check clients.csv --output bad.csv`,
-		Args: cobra.ExactArgs(1),
+		Args: one("INPUT"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
 	f := cmd.Flags()

@@ -50,7 +50,14 @@ func (s *sentence) Sentence() (string, []any) {
 // interrupted is the cause of a context that a signal ended.
 type interrupted struct{ os.Signal }
 
-func (i interrupted) Error() string { return "interrupted by " + i.Signal.String() }
+func (i interrupted) Error() string { return "interrupted by " + i.name() }
+
+func (i interrupted) name() string {
+	if i.Signal == syscall.SIGTERM {
+		return "SIGTERM"
+	}
+	return "SIGINT"
+}
 
 func (i interrupted) exitCode() int {
 	if i.Signal == syscall.SIGTERM {

@@ -137,6 +137,16 @@ func (c *clockTime) next(now time.Time) time.Time {
 	return t
 }
 
+// one is for a command that takes one argument, called what in its usage.
+func one(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usagef("%s takes one %s and was given %d: see %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
 // envOr is a flag's value, or the environment's where the flag was not given.
 func envOr(flag, name string) string {
 	if flag != "" {

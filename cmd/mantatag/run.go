@@ -66,7 +66,7 @@ same command again goes on where it was; a row that has its outcome is not sent
 twice.`,
 		Example: `  mantatag run --sandbox clients.csv
   MANTATAG_BOT_ID=… mantatag run --token-file token --secret-file secret clients.csv`,
-		Args: cobra.ExactArgs(1),
+		Args: one("INPUT"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
 	f := cmd.Flags()
@@ -337,7 +337,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	case errors.As(err, &stop):
 		return stop
 	case errors.As(err, &signal):
-		return &worker.Stop{By: worker.ByInterrupt, Message: fmt.Sprintf("interrupted (%s); what was in flight was finished", signal.Signal), Err: signal}
+		return &worker.Stop{By: worker.ByInterrupt, Message: fmt.Sprintf("interrupted (%s); what was in flight was finished", signal.name()), Err: signal}
 	}
 	return &worker.Stop{By: worker.ByInterrupt, Message: err.Error(), Err: err}
 }

@@ -17,7 +17,7 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status JOB",
 		Short: "Show a job on one screen, also while it runs",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("JOB"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, last, err := viewJob(l, args[0])
 			if err != nil {
@@ -46,7 +46,7 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report JOB",
 		Short: "Write the reports of a job again from its journal and input, also while it runs",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("JOB"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, _, err := viewJob(l, args[0])
 			if err != nil {
