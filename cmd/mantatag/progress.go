@@ -32,6 +32,8 @@ type progress struct {
 
 	done, succeeded, failed, retryable, sent, throttled atomic.Int64
 
+	mended, odd atomic.Int64 // cells, by the notes of the rows that were sent
+
 	lang *lang.Language
 	log  zerolog.Logger
 	pace func() pace.Status
@@ -66,6 +68,13 @@ func (p *progress) note(e worker.Event) {
 		}
 	case worker.Settled:
 		p.done.Add(1)
+		for _, n := range e.Row.Notes {
+			if n.Mended {
+				p.mended.Add(1)
+			} else {
+				p.odd.Add(1)
+			}
+		}
 		switch e.Entry.Kind {
 		case journal.Succeeded:
 			p.succeeded.Add(1)
@@ -80,6 +89,16 @@ func (p *progress) note(e worker.Event) {
 		p.log.Warn().Msg(p.lang.Say("the API answers again: going on"))
 	case worker.Renewed:
 		p.log.Warn().Msg(p.lang.Say("the token and secret were read again and have changed: going on with the new pair"))
+	}
+}
+
+// sayFound sums up what was mended and what looked odd.
+func (p *progress) sayFound() {
+	if n := p.mended.Load(); n > 0 {
+		p.log.Info().Int64("mended", n).Msg(p.lang.Say("%[1]d cells were not as they should be and were read as they were surely meant; mantatag check lists them", n))
+	}
+	if n := p.odd.Load(); n > 0 {
+		p.log.Warn().Int64("odd", n).Msg(p.lang.Say("%[1]d cells look odd and were sent as they are; mantatag check lists them", n))
 	}
 }
 

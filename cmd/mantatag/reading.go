@@ -1,6 +1,10 @@
 package main
 
 import (
+	"errors"
+	"io"
+	"strconv"
+
 	"github.com/spf13/pflag"
 
 	"mantatag/ingest"
@@ -35,4 +39,32 @@ func optionsOf(p journal.Params, bot string) ingest.Options {
 		Format: p.Format, Map: p.Map, Tag: p.Tag, Platform: p.Platform, BotID: bot,
 		Delimiter: p.Delimiter, Encoding: p.Encoding, Sheet: p.Sheet, SplitTags: p.SplitTags,
 	}
+}
+
+// firstRows is how many rows a run looks at before anything is made or sent.
+const firstRows = 100
+
+// tryInput opens the input and looks at its header and its first rows. If none
+// of so many can be sent, something is wrong with all of them.
+func tryInput(name string, o ingest.Options) error {
+	r, err := ingest.Open(name, o)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var line int64
+	var why error
+	for range firstRows {
+		row, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF), err == nil && row.Err == nil:
+			return nil // a file of a few bad rows is reported row by row
+		case err != nil:
+			return err
+		case why == nil:
+			line, why = row.Line, row.Err
+		}
+	}
+	return usagef("%[1]s: none of the first %[2]d rows can be sent, so nothing was; on line %[3]s: %[4]w; mantatag check says what is wrong with the others",
+		name, firstRows, strconv.FormatInt(line, 10), why)
 }

@@ -183,7 +183,7 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 	// All that can be wrong with the input as a whole is said before anything
 	// is made or sent.
 	if input != "-" {
-		if err := o.tryInput(input); err != nil {
+		if err := tryInput(input, o.read); err != nil {
 			return err
 		}
 		if err := outsideJob(input, dir, o.fresh); err != nil {
@@ -202,7 +202,7 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 	defer j.Close()
 	if input == "-" {
 		// Only now, since a run that has the job may be reading the one before.
-		if input, err = keepInput(ctx, os.Stdin, dir, o.tryInput); err != nil {
+		if input, err = keepInput(ctx, os.Stdin, dir, func(name string) error { return tryInput(name, o.read) }); err != nil {
 			return err
 		}
 	}
@@ -239,15 +239,6 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 	return s.run(ctx)
 }
 
-// tryInput opens the input and looks at its header, no more.
-func (o *runOptions) tryInput(name string) error {
-	r, err := ingest.Open(name, o.read)
-	if err != nil {
-		return err
-	}
-	return r.Close()
-}
-
 // session is one run of a job.
 type session struct {
 	*runOptions
@@ -271,7 +262,7 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.greet()
 	defer context.AfterFunc(ctx, func() {
-		s.log.Warn().Msg("interrupted: no more rows are let in, and those in flight are finished; a second signal leaves at once")
+		s.log.Warn().Msg(s.lang.Say("interrupted: no more rows are let in, and those in flight are finished; a second signal leaves at once"))
 	})()
 
 	pacer := pace.New(pace.Options{
@@ -291,7 +282,7 @@ func (s *session) run(ctx context.Context) error {
 	}
 	// After a fault of the disk this fails as well; the fault is told already.
 	if err := s.journal.End(end); err != nil && stopped == nil {
-		stopped = &worker.Stop{By: worker.ByDisk, Message: err.Error(), Err: err}
+		stopped = &worker.Stop{By: worker.ByDisk, Message: s.lang.Error(err), Err: err}
 	}
 	return s.conclude(stopped)
 }
@@ -302,9 +293,12 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	defer cancel()
 	rows, err := ingest.Open(s.input, s.read)
 	if err != nil {
-		return &worker.Stop{By: worker.ByInput, Message: err.Error(), Err: err}
+		return &worker.Stop{By: worker.ByInput, Message: s.lang.Error(err), Err: err}
 	}
 	defer rows.Close()
+	if found := rows.Layout(); found.Guessed {
+		s.log.Warn().Str("encoding", found.Encoding).Msg(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
+	}
 
 	counted, stopCounting := context.WithCancel(intake)
 	done, quiet := make(chan struct{}), make(chan struct{})
@@ -316,11 +310,11 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 
 	pool := &worker.Pool{
 		Client: &manta.Client{HTTP: manta.NewHTTP(s.concurrency), API: s.api.url, Bot: s.api.bot,
-			UserAgent: "mantatag/" + version(), Timeout: s.timeout},
+			UserAgent: "mantatag/" + version(), Timeout: s.timeout, Say: s.lang.Say},
 		Pace: pacer, Journal: s.journal, Host: s.api.host, Bot: s.api.bot,
 		Concurrency: s.concurrency, Attempts: s.retries, OutageTimeout: s.outageTimeout,
 		StopAfterFailures: s.stopAfterFailures, RetryFailed: s.retryFailed, HoldInDoubt: s.inDoubt == "hold",
-		Credentials: s.api.cred, Renew: s.login.renew, Notify: shown.note,
+		Credentials: s.api.cred, Renew: s.login.renew, Say: s.lang.Say, Notify: shown.note,
 	}
 	// Requests in flight are not cut off by a first signal: they end by
 	// themselves within --timeout.
@@ -328,6 +322,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	stopCounting()
 	close(done)
 	<-quiet
+	shown.sayFound()
 
 	var stop *worker.Stop
 	var signal interrupted
@@ -337,9 +332,9 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	case errors.As(err, &stop):
 		return stop
 	case errors.As(err, &signal):
-		return &worker.Stop{By: worker.ByInterrupt, Message: fmt.Sprintf("interrupted (%s); what was in flight was finished", signal.name()), Err: signal}
+		return &worker.Stop{By: worker.ByInterrupt, Message: s.lang.Say("interrupted (%[1]s); what was in flight was finished", signal.name()), Err: signal}
 	}
-	return &worker.Stop{By: worker.ByInterrupt, Message: err.Error(), Err: err}
+	return &worker.Stop{By: worker.ByInterrupt, Message: s.lang.Error(err), Err: err}
 }
 
 // deadline ends intake at --max-duration or --stop-at, whichever is first.
@@ -357,7 +352,7 @@ func (s *session) deadline(ctx context.Context, began time.Time) (context.Contex
 	if at.IsZero() {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadlineCause(ctx, at, &worker.Stop{By: worker.ByDeadline, Message: "the time was up (" + flag + ")"})
+	return context.WithDeadlineCause(ctx, at, &worker.Stop{By: worker.ByDeadline, Message: s.lang.Say("the time was up (%[1]s)", flag)})
 }
 
 // count finds how many rows there are, beside the run, for the progress.
@@ -383,15 +378,15 @@ func (s *session) count(ctx context.Context, p *progress) {
 func (s *session) greet() {
 	sessions := len(s.journal.Sessions())
 	if sessions > 1 {
-		s.log.Info().Int("session", sessions).Msgf("going on with the job in %s: what has an outcome is not sent again", s.dir)
+		s.log.Info().Int("session", sessions).Msg(s.lang.Say("going on with the job in %[1]s: what has an outcome is not sent again", s.dir))
 	} else {
-		s.log.Info().Int("session", sessions).Msgf("starting the job in %s", s.dir)
+		s.log.Info().Int("session", sessions).Msg(s.lang.Say("starting the job in %[1]s", s.dir))
 	}
 	for _, note := range s.journal.Notes() {
 		s.log.Warn().Msg(note)
 	}
 	if exp := expiry(s.api.cred.Token); !exp.IsZero() && exp.Before(time.Now()) {
-		s.log.Warn().Time("exp", exp).Msgf("the token says that it expired on %s; the API will refuse it unless this machine's clock is wrong", exp.Local().Format("2 January 2006 15:04"))
+		s.log.Warn().Time("exp", exp).Msg(s.lang.Say("the token says that it expired at %[1]s; the API will refuse it unless this machine's clock is wrong", exp.Local().Format("2006-01-02 15:04")))
 	}
 }
 
@@ -405,11 +400,11 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	}
 	summary, err := report.Write(context.Background(), from)
 	if err != nil {
-		s.log.Error().Msg(err.Error())
+		s.log.Error().Msg(s.lang.Error(err))
 	}
 	if s.metricsFile != "" {
 		if err := report.WriteMetrics(s.metricsFile, summary); err != nil {
-			s.log.Error().Msgf("the metrics were not written: %v", err)
+			s.log.Error().Msg(s.lang.Say("the metrics were not written: %[1]v", err))
 		}
 	}
 	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
@@ -428,7 +423,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	if s.quiet && summary.ExitCode != 0 {
 		fmt.Fprintln(os.Stderr, "mantatag:", summary.Message)
 		if left != "" {
-			fmt.Fprintln(os.Stderr, "go on with:", left)
+			fmt.Fprintln(os.Stderr, s.lang.Say("go on with: %[1]s", left))
 		}
 	}
 	if summary.ExitCode == 0 {
