@@ -32,7 +32,7 @@ func (r *run) renew(used manta.Credentials, answer manta.Answer) bool {
 	if r.intake.Err() != nil {
 		return false
 	}
-	fresh, err := r.Renew(r.ctx, used, answer)
+	fresh, err := r.Renew(r.intake, used, answer)
 	if err != nil {
 		stop := &Stop{By: ByCredentials, Message: r.say("%[1]v", err), Err: err}
 		errors.As(err, &stop)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 // login is where token and secret come from: files, or else the environment.
 type login struct {
 	tokenFile, secretFile string
+	ask                   func(context.Context) error // renews the files by the API; nil: not to be done
 }
 
 // read gives the credentials as they are now. Its errors name the source and
@@ -50,8 +52,10 @@ func readCredential(what, file, flag, env string) (string, error) {
 	return value, nil
 }
 
-// renew reads the files again after the API refused the credentials.
-func (l login) renew(_ context.Context, used manta.Credentials, a manta.Answer) (manta.Credentials, error) {
+// renew finds other credentials after the API refused used with answer a: those
+// that the files hold by now or, where ask is set and they have expired, those
+// that ask puts there.
+func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer) (manta.Credentials, error) {
 	said := a.Message
 	if a.Code != 0 {
 		said = fmt.Sprintf("%s, code %d", a.Message, a.Code)
@@ -60,12 +64,40 @@ func (l login) renew(_ context.Context, used manta.Credentials, a manta.Answer) 
 		return used, &worker.Stop{By: worker.ByBot, Message: fmt.Sprintf("the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID", said)}
 	}
 	if l.tokenFile != "" || l.secretFile != "" {
-		fresh, err := l.read()
-		if err == nil && fresh != used {
+		if fresh, ok := l.reread(ctx, used); ok {
+			return fresh, nil
+		}
+	}
+	if l.ask != nil && (a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized) {
+		if err := l.ask(ctx); err != nil {
+			return used, &worker.Stop{By: worker.ByCredentials, Message: fmt.Sprintf("the token has expired and --renew failed: %v", err), Err: err}
+		}
+		if fresh, ok := l.reread(ctx, used); ok {
 			return fresh, nil
 		}
 	}
 	return used, &worker.Stop{By: worker.ByCredentials, Message: fmt.Sprintf("the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again", said)}
+}
+
+// reread gives the credentials of the files if they have changed since used was
+// read. While somebody renews them it waits.
+func (l login) reread(ctx context.Context, used manta.Credentials) (manta.Credentials, bool) {
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		underWay := newPairFiles(l.tokenFile, l.secretFile).underWay()
+		if fresh, err := l.read(); err == nil && fresh != used {
+			return fresh, true
+		}
+		if !underWay {
+			return used, false
+		}
+		select {
+		case <-ctx.Done():
+			return used, false
+		case <-look.C:
+		}
+	}
 }
 
 // expiry is the time at which a JWT expires (RFC 7519, "exp"), or zero for a

@@ -13,6 +13,7 @@ import (
 	"mantatag/ingest"
 	"mantatag/report"
 	"mantatag/report/journal"
+	"mantatag/worker/manta"
 )
 
 // exitStatus is the code of a command that has already said everything.
@@ -88,6 +89,8 @@ func exitCode(stderr io.Writer, l *lang.Language, err error) int {
 		return stopped.exitCode()
 	case errors.Is(err, journal.ErrLocked):
 		return report.ExitRunning
+	case errors.Is(err, manta.ErrRenewalRefused), errors.Is(err, manta.ErrRenewalLost):
+		return report.ExitRefused
 	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &host), errors.As(err, &disk),
 		errors.Is(err, journal.ErrCorrupt), errors.Is(err, journal.ErrVersion):
 		return report.ExitUsage

@@ -38,7 +38,7 @@ type Answer struct {
 // Codes that concern every row of a run, not the one that met them
 // (the vendor's list of error codes).
 const (
-	codeExpired  = 1004   // token or secret expired
+	CodeExpired  = 1004   // token or secret expired
 	codeDenied   = 1002   // wrong token or secret, or a plan without Open API
 	codeReplaced = 120000 // the pair was renewed and this is the old one
 	codeNoBot    = 5001   // no such bot
@@ -68,7 +68,7 @@ func (c *Client) classify(status int, header http.Header, body []byte) Answer {
 		a.Class = Throttled
 	case failed && a.Code == codeNoBot:
 		a.Class = BotRefused
-	case failed && (a.Code == codeExpired || a.Code == codeDenied || a.Code == codeReplaced):
+	case failed && (a.Code == CodeExpired || a.Code == codeDenied || a.Code == codeReplaced):
 		a.Class = CredentialsRefused
 	case !ok:
 		a.Class = TryAgain

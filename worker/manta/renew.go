@@ -9,6 +9,10 @@ import (
 	"net/http"
 )
 
+// ErrRenewalRefused says that the API refused to give a new pair; the old one is
+// what it was.
+var ErrRenewalRefused = errors.New("the API refused to renew the pair")
+
 // ErrRenewalLost says that the request for a new pair was sent and its answer
 // did not come: the old pair may be dead and the new one unknown.
 var ErrRenewalLost = errors.New("the answer to the renewal was lost, so the old pair may be dead and the new one unknown: look the pair up in MantaGO before anything else is tried")
@@ -45,13 +49,11 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 	if err == nil && res.StatusCode == http.StatusOK && json.Unmarshal(text, &pair) == nil && pair.Success && pair.APIToken != "" && pair.APISecret != "" {
 		return Credentials{Token: pair.APIToken, Secret: pair.APISecret}, nil
 	}
-	if res.StatusCode/100 == 2 {
-		// It says success, or said it before it broke off.
-		return Credentials{}, fmt.Errorf("the answer (%s) holds no new pair: %w", name(res.StatusCode), ErrRenewalLost)
-	}
 	a := c.classify(res.StatusCode, res.Header, text)
-	if a.Code != 0 {
-		return Credentials{}, fmt.Errorf("the API refused to renew the pair (%s: %s, code %d)", name(res.StatusCode), a.Message, a.Code)
+	if a.Code != 0 || a.Class == Throttled || a.Class == Misdirected {
+		return Credentials{}, fmt.Errorf("%w (%s: %s, code %d)", ErrRenewalRefused, name(res.StatusCode), a.Message, a.Code)
 	}
-	return Credentials{}, fmt.Errorf("the API did not renew the pair (%s: %s)", name(res.StatusCode), a.Message)
+	// It says success, or said it before it broke off, or comes from somebody
+	// on the way who does not know what the API did.
+	return Credentials{}, fmt.Errorf("the answer (%s) holds no new pair: %w", name(res.StatusCode), ErrRenewalLost)
 }
