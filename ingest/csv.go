@@ -149,7 +149,7 @@ func (t *table) next(row *Row) error {
 		row.Err = &Fault{Message: say("few-cells", n, t.width)}
 	}
 	row.Own = t.ownText()
-	if !t.validText(rec.text) {
+	if !t.validText(row.Own) || !t.validText(row.Surplus) {
 		row.Err = &Fault{Message: say("bad-text", t.found.Encoding)}
 	}
 	if row.Err != nil {

@@ -89,33 +89,45 @@ func sniffDialect(text []byte, delim byte, n *names) dialect {
 	if delim != 0 {
 		candidates = []byte{delim}
 	}
-	best, bestScore := dialect{delim: candidates[0]}, -1
-	for _, cr := range []bool{false, true} {
-		if cr && bytes.IndexByte(text, '\r') < 0 {
-			continue
+	best := bestOf(text, candidates, false, n)
+	if bytes.IndexByte(text, '\r') >= 0 {
+		if cr := bestOf(text, candidates, true, n); cr.header > best.header {
+			best = cr
 		}
-		for _, delim := range candidates {
-			d := dialect{delim, cr}
-			if score := d.score(text, n); score > bestScore {
-				best, bestScore = d, score
-			}
+	}
+	return best.dialect
+}
+
+// fit is how well a dialect fits a text.
+type fit struct {
+	dialect
+	header int // how good a header it finds
+	even   int // how many rows have the same number of cells, above one
+}
+
+func bestOf(text []byte, delimiters []byte, cr bool, n *names) fit {
+	var best fit
+	for i, delim := range delimiters {
+		f := dialect{delim, cr}.fit(text, n)
+		if i == 0 || f.header > best.header || f.header == best.header && f.even > best.even {
+			best = f
 		}
 	}
 	return best
 }
 
-func (d dialect) score(text []byte, n *names) int {
+func (d dialect) fit(text []byte, n *names) fit {
 	f := &framer{delim: d.delim, cr: d.cr, buf: text, end: len(text), err: io.EOF}
 	var r record
 	widths := map[int]int{}
-	header, even := 0, 0
+	best := fit{dialect: d}
 	for i := 0; i < scoredRecords && f.next(&r) != io.EOF; i++ {
 		if r.fault != nil {
 			continue
 		}
 		widths[len(r.cells)]++
 		if len(r.cells) > 1 {
-			even = max(even, widths[len(r.cells)])
+			best.even = max(best.even, widths[len(r.cells)])
 		}
 		if i >= headerWithin {
 			continue
@@ -134,9 +146,9 @@ func (d dialect) score(text []byte, n *names) int {
 		if !d.cr && found > 0 && bareCR(&r) {
 			found-- // it has run on into what follows a header that ends in CR
 		}
-		header = max(header, found)
+		best.header = max(best.header, found)
 	}
-	return header<<24 + even
+	return best
 }
 
 // bareCR tells whether a CR stands in a cell that is not quoted.

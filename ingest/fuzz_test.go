@@ -66,7 +66,7 @@ func again(t *testing.T, name, outcome string, rows []Row, l Layout, o Options) 
 	}
 	defer r.Close()
 	if got := r.Layout(); l.Delimiter != got.Delimiter || !bytes.Equal(l.Header, got.Header) {
-		t.Fatalf("header %q by %q, was %q by %q", got.Header, got.Delimiter, l.Header, l.Delimiter)
+		t.Errorf("header %q by %q, was %q by %q", got.Header, got.Delimiter, l.Header, l.Delimiter)
 	}
 	for i, want := range rows {
 		got, err := r.Next()
@@ -74,18 +74,18 @@ func again(t *testing.T, name, outcome string, rows []Row, l Layout, o Options) 
 			t.Fatalf("row %d: %v\n%q", i, err, outcome)
 		}
 		if !bytes.Equal(got.Own, want.Own) || !bytes.Equal(got.Surplus, want.Surplus) || got.Tag != want.Tag && want.Err == nil {
-			t.Fatalf("row %d came back as\n%q, %q, %s\nand was\n%q, %q, %s", i, got.Own, got.Surplus, got.Tag, want.Own, want.Surplus, want.Tag)
+			t.Errorf("row %d came back as\n%q, %q, %s\nand was\n%q, %q, %s", i, got.Own, got.Surplus, got.Tag, want.Own, want.Surplus, want.Tag)
 		}
 		var fault *Fault
 		switch {
 		case want.Err == nil && (got.Err != nil || got.Mapping != want.Mapping):
-			t.Fatalf("row %d asks for %v (%v), and was %v", i, got.Mapping, got.Err, want.Mapping)
+			t.Errorf("row %d asks for %v (%v), and was %v", i, got.Mapping, got.Err, want.Mapping)
 		case errors.As(want.Err, &fault) && fault.ID != "few-cells" && got.Err == nil:
-			t.Fatalf("row %d had failed, %v, and asks for %v now", i, want.Err, got.Mapping)
+			t.Errorf("row %d had failed, %v, and asks for %v now", i, want.Err, got.Mapping)
 		}
 	}
 	if _, err := r.Next(); err != io.EOF {
-		t.Fatalf("a row too many, or %v", err)
+		t.Errorf("a row too many, or %v", err)
 	}
 }
 
@@ -149,9 +149,18 @@ func FuzzCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, tag, split string) {
 		o := Options{Format: CSV, Encoding: "utf-8", Tag: tag, SplitTags: split}
 		rows, l := readText(t, name, string(text), o)
-		if rows != nil {
+		if rows != nil && !(l.Tags && anyPadded(rows)) {
 			again(t, name, outcomeFile(rows, l), rows, l, o)
 		}
+	})
+}
+
+// anyPadded tells whether a row was too short. It comes back with the cells
+// that it lacked, and may ask for several tags then.
+func anyPadded(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(r Row) bool {
+		var fault *Fault
+		return errors.As(r.Err, &fault) && fault.ID == "few-cells"
 	})
 }
 
