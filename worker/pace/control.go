@@ -41,6 +41,7 @@ type State struct {
 	patience int
 	grown    int // accepted since the last step
 	measured float64
+	low      float64 // accepted over time, between the last two refusals
 	from     float64 // the rate after the last refusal
 	ceiling  float64 // a little above that at which it came
 	latency  time.Duration
@@ -66,6 +67,7 @@ const (
 	sureDepth     = 10.0
 	firstStep     = 0.05
 	firstPatience = 300
+	stepTakes     = 1.0 // seconds
 	steady        = 60.0 // seconds
 	costly        = 30.0
 	leastPatience = 50
@@ -96,7 +98,7 @@ func Start(o Options, now time.Time) State {
 		}
 		s.patience = max(firstPatience, o.Memory.Patience)
 		s.measured = o.Memory.Rate
-		s.from = s.Rate
+		s.from, s.low = s.Rate, o.Memory.Rate
 		s.tested = true
 		s.cap()
 	}
@@ -228,13 +230,13 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	if s.fixed || !o.Paced || s.Window > 0 {
 		return
 	}
-	// No faster than two round trips a step: sooner it could not be told too much.
-	patience := max(s.patience, int(2*s.Rate*s.latency.Seconds()))
+	// A step takes a second at least, lest it be told too late that it was too much.
+	patience := max(s.patience, int(s.Rate*stepTakes))
 	s.Rate *= 1 + s.step/float64(patience)
 	if s.grown++; s.grown >= patience {
 		s.grown = 0
 		if s.Rate > s.ceiling {
-			s.step = min(1, 2*s.step)
+			s.step = min(0.4, 2*s.step)
 			s.patience = min(s.patience, leastPatience)
 		}
 	}
@@ -270,7 +272,7 @@ func (s *State) recovered(o Observation) {
 		s.Window = snap(elapsed)
 		s.Rate = max(1, float64(s.got-1)) / s.Window.Seconds()
 		s.Reason = fmt.Sprintf("looks like a quota of %d in %v", s.quota(), s.Window)
-		s.tested = s.told > longWindow
+		s.tested = false
 		s.patience, s.step, s.grown = 4, 1, 0
 	}
 	s.gap = o.Sent.Sub(s.refusal)
@@ -362,9 +364,13 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 			s.Reason = "refused while making up for a silence"
 			break
 		}
-		s.learn((low + high) / 2)
+		s.learn(low, high)
 		s.ceiling = s.Rate * agree
-		s.Rate = max(s.Rate/2, min(s.Rate, s.measured*(s.cut()+0.5/max(1, m))))
+		next := s.measured * (s.cut() + 0.5/max(1, m))
+		if m < 30 {
+			next = max(next, s.Rate/2)
+		}
+		s.Rate = min(s.Rate, next)
 		s.from = s.Rate
 		s.Reason = fmt.Sprintf("refused after %v accepted in %.2f s", m, took)
 	}
@@ -383,17 +389,19 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 // cut is how far below a measurement the rate begins anew.
 func (s *State) cut() float64 { return 1 - min(0.03, max(0.005, 9/float64(s.patience))) }
 
-// learn takes a measurement in. The rate is tried higher the more rarely, the
-// better one agrees with the one before.
-func (s *State) learn(rate float64) {
-	switch {
-	case s.measured > 0 && math.Max(rate, s.measured) < agree*math.Min(rate, s.measured):
-		s.patience = min(2*max(s.patience, firstPatience/2), int(max(firstPatience, steady*rate)))
-		s.patience = max(s.patience, int(costly*s.gap.Seconds()*rate))
-	default:
+// learn takes a measurement in: the limit lies between low and high. If low is
+// what it was the last time it is the limit, and the better it is known, the
+// more rarely a higher rate is tried.
+func (s *State) learn(low, high float64) {
+	if s.low > 0 && math.Max(low, s.low) < agree*math.Min(low, s.low) {
+		s.measured = low
+		s.patience = min(2*max(s.patience, firstPatience/2), int(max(firstPatience, steady*low)))
+		s.patience = max(s.patience, int(costly*s.gap.Seconds()*low))
+	} else {
+		s.measured = (low + high) / 2
 		s.patience = min(firstPatience, max(20, s.accepted))
 	}
-	s.measured, s.step, s.grown = rate, firstStep, 0
+	s.low, s.step, s.grown = low, firstStep, 0
 }
 
 // silence is until when to wait after a refusal.

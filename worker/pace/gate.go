@@ -57,6 +57,8 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 	}
 	law, wait := g.law.Admit(now)
 	if wait > 0 {
+		g.law = law
+		g.adjust(now)
 		g.unreserve(now)
 		return pass{}, wait, false
 	}
@@ -107,11 +109,7 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 		Kind: r.Kind, Hint: r.Hint,
 		Sent: p.sent, Paced: p.paced, Stale: p.stop != before.Stops,
 	}, now)
-	if g.law.pace() != before.pace() || burst(g.law) != burst(before) {
-		g.unreserve(now)
-		g.bucket.SetLimitAt(now, limit(g.law.pace()))
-		g.bucket.SetBurstAt(now, burst(g.law))
-	}
+	g.adjust(now)
 	if g.law.Stops != before.Stops {
 		g.fresh = 0
 		// What the bucket held belongs to the time before the refusal.
@@ -122,6 +120,15 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 	}
 	d = Decision{At: now, Reason: g.law.Reason, Rate: g.law.Rate, PausedUntil: g.law.Until}
 	return d, g.law.Reason != before.Reason || g.law.Stops != before.Stops
+}
+
+// adjust sets the bucket to the law's pace.
+func (g *gate) adjust(now time.Time) {
+	if pace := limit(g.law.pace()); pace != g.bucket.Limit() {
+		g.unreserve(now)
+		g.bucket.SetLimitAt(now, pace)
+		g.bucket.SetBurstAt(now, burst(g.law))
+	}
 }
 
 func (g *gate) status(now time.Time) Status {
