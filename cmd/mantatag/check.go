@@ -131,7 +131,7 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 // calledAs gives an input that was kept the name that the user knows.
 func calledAs(input string, err error) error {
 	if e, ok := errors.AsType[*ingest.InputError](err); ok && input == "-" {
-		e.File = "standard input"
+		e.File = lang.StandardInput
 	}
 	return err
 }
@@ -177,5 +177,5 @@ func (o *checkOptions) token() (string, error) {
 	if o.tokenFile == "" && os.Getenv("MANTATAG_TOKEN") == "" {
 		return "", nil
 	}
-	return readCredential("token", o.tokenFile, "--token-file", "MANTATAG_TOKEN")
+	return readCredential(lang.Word("token"), o.tokenFile, "--token-file", "MANTATAG_TOKEN")
 }

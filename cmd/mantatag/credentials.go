@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/worker"
 	"mantatag/worker/manta"
 )
@@ -23,15 +24,15 @@ type login struct {
 // read gives the credentials as they are now. Its errors name the source and
 // never the content.
 func (l login) read() (manta.Credentials, error) {
-	token, err := readCredential("token", l.tokenFile, "--token-file", "MANTATAG_TOKEN")
+	token, err := readCredential(lang.Word("token"), l.tokenFile, "--token-file", "MANTATAG_TOKEN")
 	if err != nil {
 		return manta.Credentials{}, err
 	}
-	secret, err := readCredential("secret key", l.secretFile, "--secret-file", "MANTATAG_SECRET")
+	secret, err := readCredential(lang.Word("secret key"), l.secretFile, "--secret-file", "MANTATAG_SECRET")
 	return manta.Credentials{Token: token, Secret: secret}, err
 }
 
-func readCredential(what, file, flag, env string) (string, error) {
+func readCredential(what lang.Word, file, flag, env string) (string, error) {
 	value, from := os.Getenv(env), env
 	if file != "" {
 		b, err := os.ReadFile(file)

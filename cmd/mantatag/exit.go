@@ -45,7 +45,7 @@ func (s *sentence) Unwrap() error { return errors.Unwrap(s.error) }
 
 // Sentence implements [lang.Sentence].
 func (s *sentence) Sentence() (string, []any) {
-	return strings.ReplaceAll(s.format, "%w", "%v"), s.args
+	return strings.NewReplacer("%w", "%v", "]w", "]v").Replace(s.format), s.args
 }
 
 // interrupted is the cause of a context that a signal ended.

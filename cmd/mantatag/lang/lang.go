@@ -30,6 +30,9 @@ const (
 	TraditionalChinese = "zh-TW"
 )
 
+// StandardInput is the name that an [ingest.InputError] has for it.
+const StandardInput = "standard input"
+
 // Language is one that sentences are said in. It is the value of a flag.
 type Language struct {
 	name    string
@@ -87,11 +90,13 @@ func (l *Language) Set(name string) error {
 func (l *Language) Named(id string, args ...any) string { return l.Say(named+id, args...) }
 
 // Say says an English sentence, a format, in the language. Integers are written
-// with thousands separators; arguments that are messages or errors are said as
-// well.
+// with thousands separators; arguments that are words, messages or errors are
+// said as well.
 func (l *Language) Say(key string, args ...any) string {
 	for i, a := range args {
 		switch a := a.(type) {
+		case Word:
+			args[i] = l.printer.Sprintf(string(a))
 		case ingest.Message:
 			args[i] = l.Message(a)
 		case error:
@@ -100,6 +105,9 @@ func (l *Language) Say(key string, args ...any) string {
 	}
 	return l.printer.Sprintf(key, args...)
 }
+
+// Word is an argument that is said in the language of its sentence.
+type Word string
 
 // Sentence is an error that can be said in any language.
 type Sentence interface {
@@ -146,7 +154,10 @@ func (l *Language) Message(m ingest.Message) string {
 
 func (l *Language) inputError(e *ingest.InputError) string {
 	place := e.File
-	if e.Line > 0 {
+	switch {
+	case place == StandardInput:
+		place = l.Say("standard input")
+	case e.Line > 0:
 		place = fmt.Sprintf("%s:%d", e.File, e.Line)
 	}
 	if e.Hint.ID == "" {

@@ -21,6 +21,8 @@ var zhIngest = map[string]string{
 	"float-number":       "%[1]s 是 JSON 數字 %[2]s，不是 ID：請把 ID 寫成字串",
 	"tag-not-in-row":     "mantatag_tag 寫著 %[1]q，但這一列的標籤欄裡沒有它：請更正其一，或清空另一個",
 
+	"repeated-header": "這一列又是一次標題列",
+
 	// Cells.
 	"invisible":         "%[1]s：已去掉 %[2]q 裡看不見的字元",
 	"surrounding-space": "%[1]s：已去掉 %[3]q 前後的空白",
@@ -81,9 +83,15 @@ var zhIngest = map[string]string{
 	"bad-delimiter":     "分隔字元 %[1]q 不是單一字元（例如 , 或 ; 或 |），也不是 tab",
 	"doubtful-encoding": "編碼無法確定：當作 %[1]s 讀出來是 %[2]q，當作 %[3]s 是 %[4]q",
 
+	"no-sheet":        "裡面沒有工作表 %[1]q；有的工作表是 %[2]s",
+	"no-workbook-zip": "這是 zip 壓縮檔，不是 .xlsx 活頁簿",
+	"pictures":        "裡面有 %[1]d MiB 不是資料列，例如圖片",
+
 	// What to do about it.
 	"hint-formats":         "請匯出成 CSV、TSV、NDJSON 或 .xlsx",
 	"hint-unpack":          "請先解壓縮；gzip 和 zstd 可以直接讀",
+	"hint-unpack-once":     "請先解壓縮一次",
+	"hint-bare-sheet":      "請只留這張工作表另存，或存成 CSV",
 	"hint-save-xlsx":       "請另存成不加密碼的 .xlsx",
 	"hint-get-again":       "請從來源重新取得這個檔案",
 	"hint-encoding":        "請用 --encoding 指定正確的編碼",
