@@ -108,8 +108,9 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 		return o, nil
 	}
 	key := journal.NewKey(f.host, f.src.Bot, row.TagID, row.ClientID, row.Platform, row.PlatformClientID)
-	first := f.src.Journal.First(key, row.Number)
-	o, err := f.outcome(f.src.Journal.Lookup(key))
+	ref := f.src.Journal.Ask(key, row.Number)
+	first := ref.First
+	o, err := f.outcome(ref)
 	if err != nil {
 		return o, err
 	}

@@ -144,12 +144,11 @@ func (r *run) admit(row ingest.Row) (journal.Key, journal.Ref, bool) {
 		return journal.Key{}, journal.Ref{}, false
 	}
 	key := r.key(row)
-	if r.Journal.First(key, row.Number) != row.Number {
-		r.notify(Event{Kind: Duplicate, Row: row})
-		return key, journal.Ref{}, false
-	}
-	ref := r.Journal.Lookup(key)
+	ref := r.Journal.Ask(key, row.Number)
 	switch {
+	case ref.First != row.Number:
+		r.notify(Event{Kind: Duplicate, Row: row})
+		return key, ref, false
 	case ref.State == journal.Succeeded,
 		ref.State == journal.Failed && !r.RetryFailed,
 		ref.InDoubt && r.HoldInDoubt:

@@ -131,7 +131,7 @@ func BenchmarkAsk(b *testing.B) {
 	defer j.Close()
 	for n := 0; b.Loop(); n = (n + 1) % finished {
 		k := NewKey(host, "bot", "tag", strconv.Itoa(n), "", "")
-		if j.First(k, int64(n+1)) != int64(n+1) || j.Lookup(k).State != Succeeded {
+		if ref := j.Ask(k, int64(n+1)); ref.First != int64(n+1) || ref.State != Succeeded {
 			b.Fatal("not known")
 		}
 	}

@@ -14,7 +14,7 @@ type Ref struct {
 	InDoubt bool
 
 	// First is the first row of the present reading of the input that asked
-	// for the mapping (see Journal.First); 0: none yet.
+	// for the mapping (see Journal.Ask); 0: none yet.
 	First int64
 
 	// Offset is where in the file the last answer or outcome (Refused, Lost,

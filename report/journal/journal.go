@@ -237,16 +237,17 @@ func (j *Journal) Lookup(k Key) Ref {
 	return Ref{}
 }
 
-// First returns the first row that asked for a mapping in the present reading
-// of the input, which is row itself if none did before. Rows are counted from 1.
-func (j *Journal) First(k Key, row int64) int64 {
+// Ask notes that a row asks for a mapping, and returns what is known of it, as
+// Lookup does. Its First is the first row that asked in the present reading of
+// the input, which is row itself if none did before. Rows are counted from 1.
+func (j *Journal) Ask(k Key, row int64) Ref {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := j.index.insert(k)
 	if s.row == 0 {
 		s.row = uint32(min(row, maxRow))
 	}
-	return int64(s.row)
+	return s.ref()
 }
 
 // All goes through the mappings that the journal knows of, in no order that

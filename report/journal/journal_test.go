@@ -146,7 +146,7 @@ func TestWhatWasAppendedIsFoundAgain(t *testing.T) {
 func TestFirstNamesTheFirstRowThatAsked(t *testing.T) {
 	j := open(t, t.TempDir())
 	for _, ask := range [][3]int64{{1, 1, 1}, {2, 2, 2}, {1, 3, 1}, {2, 4, 2}, {3, 1 << 40, maxRow}} {
-		if got := j.First(key(int(ask[0])), ask[1]); got != ask[2] {
+		if got := j.Ask(key(int(ask[0])), ask[1]).First; got != ask[2] {
 			t.Errorf("row %d: first %d, want %d", ask[1], got, ask[2])
 		}
 	}
