@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -99,24 +97,4 @@ func (l login) reread(ctx context.Context, used manta.Credentials) (manta.Creden
 		case <-look.C:
 		}
 	}
-}
-
-// expiry is the time at which a JWT expires (RFC 7519, "exp"), or zero for a
-// token that does not say.
-func expiry(token string) time.Time {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return time.Time{}
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil {
-		return time.Time{}
-	}
-	var claims struct {
-		Exp float64 `json:"exp"`
-	}
-	if json.Unmarshal(payload, &claims) != nil || claims.Exp <= 0 || claims.Exp > 1e11 {
-		return time.Time{}
-	}
-	return time.Unix(int64(claims.Exp), 0)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -46,6 +47,7 @@ type runOptions struct {
 
 	apiURL  string
 	login   login
+	renew   bool
 	sandbox bool
 
 	json, quiet, noProgress bool
@@ -92,6 +94,7 @@ twice.`,
 	f.StringVar(&o.apiURL, "api-url", "", "the API's base `URL` (default: $MANTATAG_API_URL, else "+defaultAPI+")")
 	f.StringVar(&o.login.tokenFile, "token-file", "", "a `file` with the API token (default: $MANTATAG_TOKEN)")
 	f.StringVar(&o.login.secretFile, "secret-file", "", "a `file` with the secret key (default: $MANTATAG_SECRET)")
+	f.BoolVar(&o.renew, "renew", false, "renew the pair in those files, once, when it has expired")
 	f.BoolVar(&o.sandbox, "sandbox", false, "run against the built-in stand-in for the API; no account needed")
 
 	f.BoolVar(&o.json, "json", false, "write summary.json to standard output instead of a table")
@@ -119,6 +122,8 @@ func (o *runOptions) check() error {
 		return usagef("--stop-after-failures %d: give a number, or 0 for no bound", o.stopAfterFailures)
 	case o.maxDuration < 0:
 		return usagef("--max-duration %s: give a time above zero, such as 4h", o.maxDuration)
+	case o.renew && o.sandbox:
+		return usagef("--renew: the built-in stand-in has no pair to renew")
 	case o.rate != 0 && o.maxRate != 0:
 		return usagef("--rate %s and --max-rate %s: a cap is for --rate auto only", &o.rate, &o.maxRate)
 	}
@@ -146,7 +151,7 @@ func (o *runOptions) target() (target, error) {
 			return target{}, err
 		}
 		return target{
-			url: u, host: "sandbox", bot: sandbox.BotID,
+			url: u, host: sandboxHost, bot: sandbox.BotID,
 			cred: manta.Credentials{Token: sandbox.Token, Secret: sandbox.Secret},
 			stop: func() { _ = s.Close() },
 		}, nil
@@ -158,6 +163,12 @@ func (o *runOptions) target() (target, error) {
 	bot := strings.TrimSpace(envOr(o.bot, "MANTATAG_BOT_ID"))
 	if bot == "" {
 		return target{}, usagef("no bot: give its ID with --bot or in MANTATAG_BOT_ID")
+	}
+	if o.renew {
+		if err := o.login.checkFiles(); err != nil {
+			return target{}, err
+		}
+		o.login.renewOnce(u, bot)
 	}
 	cred, err := o.login.read()
 	return target{url: u, host: strings.ToLower(u.Host), bot: bot, cred: cred, stop: func() {}}, err
@@ -300,13 +311,23 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		s.log.Warn().Str("encoding", found.Encoding).Msg(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
 	}
 
-	counted, stopCounting := context.WithCancel(intake)
-	done, quiet := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(quiet)
-		shown.show(s.terminal, s.bar, done)
-	}()
-	go s.count(counted, shown)
+	sending, sent := context.WithCancel(intake)
+	done := make(chan struct{})
+	var beside sync.WaitGroup
+	beside.Go(func() { shown.show(s.terminal, s.bar, done) })
+	// Counting reads the whole input beside the run: it is for those who wait.
+	count := sync.OnceFunc(func() {
+		beside.Go(func() {
+			s.count(sending, shown)
+			s.watchExpiry(sending, shown)
+		})
+	})
+	notify := func(e worker.Event) {
+		if e.Kind == worker.Sent {
+			count()
+		}
+		shown.note(e)
+	}
 
 	pool := &worker.Pool{
 		Client: &manta.Client{HTTP: manta.NewHTTP(s.concurrency), API: s.api.url, Bot: s.api.bot,
@@ -314,14 +335,14 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		Pace: pacer, Journal: s.journal, Host: s.api.host, Bot: s.api.bot,
 		Concurrency: s.concurrency, Attempts: s.retries, OutageTimeout: s.outageTimeout,
 		StopAfterFailures: s.stopAfterFailures, RetryFailed: s.retryFailed, HoldInDoubt: s.inDoubt == "hold",
-		Credentials: s.api.cred, Renew: s.login.renew, Say: s.lang.Say, Notify: shown.note,
+		Credentials: s.api.cred, Renew: s.login.renew, Say: s.lang.Say, Notify: notify,
 	}
 	// Requests in flight are not cut off by a first signal: they end by
 	// themselves within --timeout.
 	err = pool.Run(context.WithoutCancel(ctx), intake, rows)
-	stopCounting()
+	sent()
 	close(done)
-	<-quiet
+	beside.Wait()
 	shown.sayFound()
 
 	var stop *worker.Stop
