@@ -109,3 +109,34 @@ func TestSignals(t *testing.T) {
 		})
 	}
 }
+
+// TestSignalWhileInputComes: standard input that never ends does not hold up
+// the first signal.
+func TestSignalWhileInputComes(t *testing.T) {
+	job := filepath.Join(t.TempDir(), "job")
+	cmd := exec.Command(os.Args[0], "run", "-", "--job", job)
+	cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=t", "MANTATAG_SECRET=s", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL=http://127.0.0.1:9")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// More than a pipe holds: once it is written, the program is reading.
+	if _, err := stdin.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	state, err := cmd.Process.Wait() // cmd.Wait would close stdin
+	if err != nil || state.ExitCode() != report.ExitInterrupted {
+		t.Errorf("it ended with %v, %v", state, err)
+	}
+	left, err := filepath.Glob(filepath.Join(job, "input*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
