@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +27,7 @@ type checker struct {
 
 	both    []byte
 	tags    [][]byte // of the present row, those still to come
+	given   []string // and those that it has asked for
 	wants   Mapping  // what each of them is for
 	lastTag string   // of the row before, which usually has the same
 }
@@ -159,7 +161,7 @@ func (c *checker) splitTags(row *Row, cell, one []byte) {
 		parts = bytes.Split(cell, []byte(c.split))
 	}
 	one = bytes.TrimSpace(one)
-	c.tags = c.tags[:0]
+	c.tags, c.given = c.tags[:0], c.given[:0]
 	for _, part := range parts {
 		part = bytes.TrimSpace(part)
 		if len(part) > 0 && (len(one) == 0 || bytes.Equal(part, one) || c.split == "" && bytes.Contains(part, one)) {
@@ -179,16 +181,27 @@ func (c *checker) splitTags(row *Row, cell, one []byte) {
 // nextTag turns the row to the next of the tags that it asks for, and says
 // whether there was one.
 func (c *checker) nextTag(row *Row) bool {
-	if len(c.tags) == 0 {
-		return false
+	for len(c.tags) > 0 {
+		tag := c.tags[0]
+		c.tags = c.tags[1:]
+		if len(c.given) > 0 {
+			row.Notes = nil // of the row as a whole, they came with its first tag
+		}
+		row.Err, row.Tag, row.Mapping = nil, string(tag), Mapping{}
+		tag = c.clean(row, fieldTag, tag)
+		switch {
+		case row.Err != nil:
+		case len(tag) == 0:
+			row.Err = c.fault(fieldTag, say("no-tag", c.nameOf(fieldTag)))
+		case slices.Contains(c.given, string(tag)):
+			continue // a row asks for a tag or does not: twice is once
+		default:
+			row.Mapping, row.TagID = c.wants, c.tagOf(tag)
+		}
+		c.given = append(c.given, row.TagID)
+		return true
 	}
-	tag := c.tags[0]
-	c.tags = c.tags[1:]
-	row.Err, row.Tag, row.Mapping = nil, string(tag), Mapping{}
-	if tag = c.clean(row, fieldTag, tag); row.Err == nil {
-		row.Mapping, row.TagID = c.wants, c.tagOf(tag)
-	}
-	return true
+	return false
 }
 
 func (c *checker) fault(f int, m Message) *Fault {
