@@ -46,6 +46,11 @@ type State struct {
 	ceiling  float64 // a little above that at which it came
 	latency  time.Duration
 
+	crowd   int // in flight at the last refusal, itself included
+	crowded int // accepted since then with as many in flight
+	packed  int // refusals in a row that came only when so many were in flight
+	room    int // a bound on those in flight that was found; 0: none; -1: there is none
+
 	saved   float64 // tokens of the last silence that are still to be made up
 	makeup  float64 // the part of a silence that is worth making up
 	resumed time.Time
@@ -59,6 +64,7 @@ type Observation struct {
 	Kind  ReplyKind
 	Hint  Hint
 	Sent  time.Time
+	Among int  // those in flight then, itself included
 	Paced bool // the bucket held it back, so that the rate was what counted
 	Stale bool // sent before the last pause began
 }
@@ -67,7 +73,7 @@ const (
 	sureDepth     = 10.0
 	firstStep     = 0.05
 	firstPatience = 300
-	stepTakes     = 1.0 // seconds
+	stepTakes     = 1.0  // seconds
 	steady        = 60.0 // seconds
 	costly        = 30.0
 	leastPatience = 50
@@ -75,6 +81,7 @@ const (
 	longWindow    = 1900 * time.Millisecond
 	haste         = 4.0
 	catchUp       = 1.25
+	leastRoom     = 4
 	leastSilence  = 150 * time.Millisecond
 	allInFlight   = 1 << 30
 )
@@ -114,6 +121,9 @@ func (s *State) cap() {
 // pace is the rate at which the bucket is to let through; 0: any.
 func (s State) pace() float64 {
 	r := s.Rate
+	if s.room > 0 {
+		r = 0
+	}
 	if s.Window > 0 {
 		r *= haste
 	} else if s.saved > 0 {
@@ -223,6 +233,17 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	case s.allowed < allInFlight:
 		s.allowed++
 	}
+	if o.Among >= s.crowd {
+		s.crowded++
+	}
+	if s.room > 0 {
+		if s.grown++; s.grown >= s.patience {
+			s.grown = 0
+			s.patience *= 2
+			s.room++
+		}
+		return
+	}
 	if s.saved > 0 {
 		s.saved -= (catchUp - 1) / catchUp
 		return
@@ -295,6 +316,31 @@ func snap(d time.Duration) time.Duration {
 	return d
 }
 
+// crowding sees whether refusals come whenever so many are in flight, and only
+// then, which is a limit on those in flight and not on the rate.
+func (s *State) crowding(o Observation) {
+	switch {
+	case s.probing || s.fixed || s.room < 0:
+		return
+	case s.room > 0 && o.Among < s.room-2:
+		s.room = -1
+		return
+	case s.room > 0:
+		s.room--
+		return
+	case o.Among < leastRoom:
+		s.packed = 0
+	case s.crowd == 0 || s.crowded < 10:
+		s.packed++
+	default:
+		s.packed = 0
+	}
+	s.crowd, s.crowded = o.Among, 0
+	if s.packed >= 4 {
+		s.room = o.Among - 1
+	}
+}
+
 // longer is the next longer window than w that people set.
 func longer(w time.Duration) time.Duration {
 	for _, d := range silences {
@@ -317,9 +363,13 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 	}
 	s.refusals++
 	s.Stops++
+	s.crowding(o)
 	var until time.Time
 	switch {
 	case s.probing:
+	case s.room > 0:
+		s.base = now
+		s.Reason = fmt.Sprintf("refused with %d in flight: room for %d", o.Among, s.room)
 	case s.fixed:
 		s.base = now
 	case s.Rate == 0:
@@ -359,8 +409,10 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 		if s.Rate > agree*s.from {
 			high = s.Rate
 		}
-		if s.saved > 0 && s.makeup > 0.1 {
-			s.makeup /= 4
+		if s.saved > 0 {
+			if s.makeup /= 4; s.makeup < 0.2 {
+				s.makeup = 0
+			}
 			s.Reason = "refused while making up for a silence"
 			break
 		}

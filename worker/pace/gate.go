@@ -23,6 +23,7 @@ type gate struct {
 type pass struct {
 	stop  int // State.Stops when admitted
 	sent  time.Time
+	among int  // in flight then, itself included
 	paced bool // the bucket made it wait
 }
 
@@ -52,7 +53,7 @@ func burst(s State) int {
 // admit lets one request in, or says how long it has to wait at least; 0 is
 // until a reply comes.
 func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
-	if g.inFlight >= g.concurrency || g.fresh >= g.law.allowed {
+	if g.inFlight >= g.concurrency || g.fresh >= g.law.allowed || g.law.room > 0 && g.inFlight >= g.law.room {
 		return pass{}, 0, false
 	}
 	law, wait := g.law.Admit(now)
@@ -90,7 +91,7 @@ func (g *gate) leave(p *pass, now time.Time) bool {
 		g.cancel(*p)
 		return false
 	}
-	p.sent = now
+	p.sent, p.among = now, g.inFlight
 	return true
 }
 
@@ -107,7 +108,7 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 	before := g.law
 	g.law = g.law.Next(Observation{
 		Kind: r.Kind, Hint: r.Hint,
-		Sent: p.sent, Paced: p.paced, Stale: p.stop != before.Stops,
+		Sent: p.sent, Among: p.among, Paced: p.paced, Stale: p.stop != before.Stops,
 	}, now)
 	g.adjust(now)
 	if g.law.Stops != before.Stops {

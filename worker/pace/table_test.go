@@ -158,7 +158,10 @@ func scenarios() (all []scenario) {
 		}
 	}
 	for _, most := range []int{4, 10, 20} {
-		add(scenario{group: "concurrency cap", name: fmt.Sprintf("cap %d", most), limiter: func() sandbox.Limiter { return &sandbox.ConcurrencyCap{Max: most} }, rows: 6000, time: 1.30, refused: 0.003})
+		for _, l := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond} {
+			add(scenario{group: "concurrency cap", name: fmt.Sprintf("cap %d", most), limiter: func() sandbox.Limiter { return &sandbox.ConcurrencyCap{Max: most} },
+				rows: int(120 * float64(most) / l.Seconds()), time: 1.30, refused: 0.003}, l)
+		}
 	}
 	for _, h := range []hinting{retryAfter, silent} {
 		t, refused := 1.20, 0.005
@@ -281,7 +284,7 @@ func TestTrace(t *testing.T) {
 				refused++
 			}
 			if law.Stops != last.Stops || last.probing != law.probing || law.Window != last.Window {
-				fmt.Printf("%8.3f acc %d left %d ref %d | rate %.2f W %v pat %d probing %v until +%.2f | %s\n", now.Sub(start).Seconds(), s.copy[0].accepted, s.copy[0].left, refused, law.Rate, law.Window, law.patience, law.probing, law.Until.Sub(now).Seconds(), law.Reason)
+				fmt.Printf("%8.3f acc %d left %d ref %d | rate %.2f W %v room %d pat %d probing %v until +%.2f | %s\n", now.Sub(start).Seconds(), s.copy[0].accepted, s.copy[0].left, refused, law.Rate, law.Window, law.room, law.patience, law.probing, law.Until.Sub(now).Seconds(), law.Reason)
 			}
 			last = *law
 		}
