@@ -263,6 +263,7 @@ type session struct {
 }
 
 func (s *session) run(ctx context.Context) error {
+	idle := s.nothingLeft()
 	began := time.Now()
 	err := s.journal.Begin(journal.Session{
 		Begin: began, Program: version(), Bot: s.api.bot, Input: s.input,
@@ -283,7 +284,10 @@ func (s *session) run(ctx context.Context) error {
 		},
 	})
 	shown := &progress{lang: s.lang, log: s.log, pace: pacer.Status}
-	stopped := s.send(ctx, began, pacer, shown)
+	var stopped *worker.Stop
+	if !idle {
+		stopped = s.send(ctx, began, pacer, shown)
+	}
 
 	learned := pacer.Status().Learned
 	s.remember(learned)
@@ -296,6 +300,13 @@ func (s *session) run(ctx context.Context) error {
 		stopped = &worker.Stop{By: worker.ByDisk, Message: s.lang.Error(err), Err: err}
 	}
 	return s.conclude(stopped)
+}
+
+// nothingLeft reports whether the job was complete and nothing has changed
+// since, so that the rows need not be gone through again.
+func (s *session) nothingLeft() bool {
+	last, ok := report.Unchanged(s.source())
+	return ok && last.State == report.Complete && last.Rows.Retryable == 0 && (last.Rows.Failed == 0 || !s.retryFailed)
 }
 
 // send runs the pool over the input and returns why it stopped early, or nil.
