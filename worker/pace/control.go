@@ -107,6 +107,7 @@ func Start(o Options, now time.Time) State {
 		s.measured = o.Memory.Rate
 		s.from, s.low = s.Rate, o.Memory.Rate
 		s.tested = true
+		s.room = o.Memory.InFlight
 		s.cap()
 	}
 	return s
@@ -206,10 +207,30 @@ func (s State) Next(o Observation, now time.Time) State {
 	switch o.Kind {
 	case Accepted:
 		s.onAccept(o, now)
+		s.heed(o.Hint, now)
 	case Throttled:
 		s.onRefusal(o, now)
 	}
 	return s
+}
+
+// heed slows down for what an accepted request was told, before the first
+// refusal: no more in flight than are left, and none once none is left. A reset
+// within two seconds is within the rounding of the header, and a bucket's usual
+// state.
+func (s *State) heed(h Hint, now time.Time) {
+	if h.Reset < 2*time.Second || s.fixed {
+		return
+	}
+	if h.Left > 0 {
+		s.allowed = min(s.allowed, h.Left)
+		return
+	}
+	if until := now.Add(h.Reset); until.After(s.Until) {
+		s.Until = until
+		s.Stops++
+		s.Reason = "the server says that nothing is left"
+	}
 }
 
 func (s *State) onAccept(o Observation, now time.Time) {
@@ -482,9 +503,9 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 
 // Learned is what is worth keeping for the next run.
 func (s State) Learned(now time.Time) Memory {
-	if s.measured == 0 || s.fixed {
+	if s.fixed || s.measured == 0 && s.room <= 0 {
 		return Memory{}
 	}
 	return Memory{Rate: s.measured, Window: s.Window, Patience: s.patience, Refusals: s.refusals, At: now,
-		Burst: int(s.depth())}
+		Burst: int(s.depth()), InFlight: max(0, s.room)}
 }
