@@ -195,9 +195,7 @@ func (r *Reader) Next() (Row, error) {
 	if r.err != nil {
 		return Row{}, r.err
 	}
-	if len(r.checker.tags) > 0 {
-		r.row.Notes = nil // they came with the first
-		r.checker.nextTag(&r.row)
+	if r.checker.nextTag(&r.row) {
 		return r.row, nil
 	}
 	r.row = Row{}

@@ -14,7 +14,7 @@ import (
 // width, is naming it once. Notes on the row come with its first tag only.
 func TestTagNamedTwiceInOneCell(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "in.csv")
-	text := "tagId,clientId\nt1|t2| t1 |ｔ２|t3|,'c1\n\u200B|t1,c2\n"
+	text := "tagId,clientId\nt1|t2| t1 |ｔ２|t3|t1,'c1\n\u200B|t1,c2\n"
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
