@@ -25,11 +25,17 @@ type checker struct {
 	split              string             // stands between the tags of a cell; "" for one tag a cell
 	columns            [fieldCount]string // names for messages; empty where there is no column
 
-	both    []byte
-	tags    [][]byte // of the present row, those still to come
-	given   []string // and those that it has asked for
-	wants   Mapping  // what each of them is for
-	lastTag string   // of the row before, which usually has the same
+	both []byte
+	// In which columns the first rows have digits beyond the 15th that are not
+	// zero: no spreadsheet has rounded those.
+	intact [fieldCount]bool
+	learn  bool // these are the first rows
+
+	tags    [][]byte           // of the present row, those still to come
+	given   []string           // and those that it has asked for
+	wants   Mapping            // what each of them is for
+	lastTag string             // of the row before, which usually has the same
+	sound   [fieldCount]string // the last tag, platform and bot to which no rule applied, likewise
 }
 
 // check fills in what the row asks for from its cells, indexed by field, but
@@ -91,10 +97,17 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 // clean is the cell as it is meant, by the rules for its field. A fault goes
 // to the row, and so do notes.
 func (c *checker) clean(row *Row, f int, cell []byte) []byte {
-	if unsuspicious(cell) || f == fieldPlatform && platformOf(string(cell)) != "" {
+	if unsuspicious(cell) || string(cell) == c.sound[f] {
 		return cell
 	}
+	raw, notes := cell, len(row.Notes)
+	if c.learn && len(cell) > 15 && allDigits(cell) && len(bytes.Trim(cell[15:], "0")) > 0 {
+		c.intact[f] = true
+	}
 	for _, rule := range byField[f] {
+		if rule.ID == "rounded" && c.intact[f] && len(cell) <= maybeRound {
+			continue
+		}
 		becomes, found := rule.find(cell)
 		if !found {
 			continue
@@ -111,6 +124,9 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 			message.Args = append(message.Args, excerpt(becomes))
 		}
 		c.note(row, f, message, rule.Effect)
+	}
+	if len(row.Notes) == notes && (f == fieldTag || f == fieldPlatform || f == fieldBot) {
+		c.sound[f] = string(raw)
 	}
 	return cell
 }

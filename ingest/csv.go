@@ -22,7 +22,6 @@ type table struct {
 	found   Layout
 	rec     record
 	number  int64
-	blanks  int64
 	checker *checker
 	decoder *decoder
 

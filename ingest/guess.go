@@ -187,7 +187,7 @@ func weigh(head, evidence []byte, n *names) (verdict, error) {
 	}
 	line := firstBeyond(evidence)
 	sample := best.charset.sample(line)
-	if best.chars < sureFrom || best.likelihood-second.likelihood < sureBy || best.invalid*50 > best.chars {
+	if best.chars < sureFrom || best.likelihood-second.likelihood < sureBy || best.invalid*50 > best.chars || best.rare*4 > best.chars {
 		return verdict{}, &InputError{
 			Message: say("doubtful-encoding", best.charset.name, sample, second.charset.name, second.charset.sample(line)),
 			Hint:    say("hint-encoding"),
@@ -211,8 +211,10 @@ func headerSpeaks(c *charset, head []byte, n *names) bool {
 
 // score is how well a text fits an encoding.
 type score struct {
-	likelihood     float64 // natural logarithm
-	chars, invalid int     // beyond ASCII
+	likelihood float64 // natural logarithm
+	chars      int     // beyond ASCII, of which
+	invalid    int     // do not decode, and
+	rare       int     // are of a kind that hardly occurs
 }
 
 // The logarithms of how likely a character of each kind is in a table of
@@ -223,6 +225,7 @@ const (
 )
 
 func (s *score) add(likelihood float64) { s.likelihood += likelihood; s.chars++ }
+func (s *score) odd(likelihood float64) { s.add(likelihood); s.rare++ }
 func (s *score) bad()                   { s.add(invalidByte); s.invalid++ }
 
 // weighBig5 knows the frequent characters, 5,401 in rows A4 to C6, from the
@@ -251,7 +254,7 @@ func weighBig5(text []byte) (s score) {
 		case lead >= 0xA1 && lead <= 0xA3:
 			s.add(-9.1) // 0.05 over 440
 		default:
-			s.add(-15.6) // 0.001 over 6,000
+			s.odd(-15.6) // 0.001 over 6,000
 		}
 	}
 	return s
@@ -276,7 +279,7 @@ func weighGB(text []byte) (s score) {
 			continue
 		case trail >= '0' && trail <= '9':
 			if i+3 < len(text) && text[i+2] > 0x80 && text[i+2] < 0xFF && text[i+3] >= '0' && text[i+3] <= '9' {
-				s.add(-21) // 0.0005 over 1,000,000
+				s.odd(-21) // 0.0005 over 1,000,000
 				i += 3
 			} else {
 				s.bad()
@@ -295,7 +298,7 @@ func weighGB(text []byte) (s score) {
 		case trail >= 0xA1 && lead >= 0xA1 && lead <= 0xA9:
 			s.add(-9.5) // 0.05 over 700
 		default:
-			s.add(-14.1) // 0.01 over 14,000
+			s.odd(-14.1) // 0.01 over 14,000
 		}
 	}
 	return s
@@ -319,7 +322,7 @@ func weighWestern(text []byte) (s score) {
 		case bytes.IndexByte([]byte("\x80\x85\x91\x92\x93\x94\x96\x97\x99\xA0\xA1\xA3\xA9\xAA\xAB\xAE\xB0\xB4\xB7\xBA\xBB\xBF"), c) >= 0:
 			s.add(-4.5) // punctuation: 0.25 over 22
 		default:
-			s.add(-8.3) // 0.01 over 40
+			s.odd(-8.3) // 0.01 over 40
 		}
 		if i > 0 && text[i-1] >= 0x80 {
 			s.likelihood -= 3

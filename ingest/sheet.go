@@ -52,18 +52,22 @@ func (r *Reader) openSheet(src *source, o Options, n *names) (err error) {
 	if name == "" {
 		return &InputError{Message: say("no-sheet", o.Sheet, quoteNames(all))}
 	}
-	rows, err := f.Rows(name)
-	if err != nil {
-		return damagedWorkbook(err)
-	}
-	r.close = append(r.close, func() { rows.Close() })
-	s := &sheet{src: src, rows: rows}
 	found := Layout{Format: XLSX, Sheet: name, Delimiter: ',', Tags: o.SplitTags != ""}
-	t, err := newTable(s, found, r.checker, n)
-	if err == nil {
+	table := func(c *checker) (rows, error) {
+		in, err := f.Rows(name)
+		if err != nil {
+			return nil, damagedWorkbook(err)
+		}
+		r.close = append(r.close, func() { in.Close() })
+		t, err := newTable(&sheet{src: src, rows: in}, found, c, n)
+		if err != nil {
+			return nil, err
+		}
 		t.ragged = true // a row of a sheet ends with its last cell that is not empty
-		r.rows = t
+		return t, nil
 	}
+	r.lookAhead(table)
+	r.rows, err = table(r.checker)
 	return err
 }
 

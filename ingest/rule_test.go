@@ -1,0 +1,200 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every rule does with its example what it says, in each field that it is for.
+func TestRules(t *testing.T) {
+	for _, rule := range rules {
+		for _, field := range rule.Fields {
+			f := slices.Index(fieldNames[:], field)
+			c := &checker{platform: "line"}
+			c.intact[f] = rule.ID == "odd-rounded"
+			cells := [fieldCount][]byte{fieldTag: []byte("vip-2026-tag"), fieldClient: []byte("client-00001")}
+			cells[f] = []byte(rule.Example)
+			if rule.Platform != "" {
+				cells[fieldPlatform] = []byte(rule.Platform)
+			}
+			if f == fieldPlatform && rule.Effect == Mends {
+				cells[f] = []byte(strings.NewReplacer("c1234", "line", "c12\u200B34", "li\u200Bne", "Ｕ１２３４", "ｌｉｎｅ", "00123", "line").Replace(rule.Example))
+			}
+			var row Row
+			c.check(&row, &cells)
+			var fault *Fault
+			errors.As(row.Err, &fault)
+			switch rule.Effect {
+			case Fails:
+				if fault == nil || fault.ID != rule.ID || fault.Field != field {
+					t.Errorf("%s does not fail %q as %s: %v", rule.ID, rule.Example, field, row.Err)
+				}
+			default:
+				at := slices.IndexFunc(row.Notes, func(n Note) bool { return n.ID == rule.ID })
+				if row.Err != nil || at < 0 || row.Notes[at].Field != field || row.Notes[at].Mended != (rule.Effect == Mends) {
+					t.Errorf("%s does not note %q as %s: %v, %v", rule.ID, rule.Example, field, row.Err, row.Notes)
+				}
+			}
+			if rule.Effect == Mends && f == fieldClient && row.ClientID != rule.Becomes {
+				t.Errorf("%s makes %q of %q, not %q", rule.ID, row.ClientID, rule.Example, rule.Becomes)
+			}
+		}
+	}
+}
+
+// Cells that look like damage and are none.
+func TestSoundIDs(t *testing.T) {
+	for _, id := range []string{
+		"c1", "007", "123456789012345", "12345678901234567", "1E10", "12e5", "5f3e2a10-1234-4abc-9def-0123456789ab",
+		"507f1f77bcf86cd799439011", "a.b", "v1.2.3", "user@example.com", "nullable", "marble", "1-2", "2026-03-01a", "x#1", "+886912345678",
+		"U" + strings.Repeat("0a", 16), strings.Repeat("9", 40), "c_1:2", "a=b", "tag+1", "Ab/cd==",
+	} {
+		c := &checker{}
+		var row Row
+		cells := [fieldCount][]byte{fieldTag: []byte("t"), fieldClient: []byte(id)}
+		c.check(&row, &cells)
+		if row.Err != nil || row.Notes != nil || row.ClientID != id {
+			t.Errorf("%q: %v, %v", id, row.Err, row.Notes)
+		}
+	}
+}
+
+func TestPlatformIDs(t *testing.T) {
+	for _, c := range []struct {
+		platform, id string
+		odd          bool
+	}{
+		{"line", "U" + strings.Repeat("0a", 16), false},
+		{"line", "U" + strings.Repeat("0A", 16), true},
+		{"line", "C" + strings.Repeat("0a", 16), true},
+		{"whatsapp", "886912345678", false},
+		{"whatsapp", "+886912345678", false},
+		{"whatsapp", "0912-345-678", true},
+		{"facebook", "6432109876543211", false},
+		{"facebook", "wang.xiaoming", true},
+		{"instagram", "17841400000000001", false},
+		{"liveChat", "whatever it is", true}, // for its spaces
+		{"liveChat", "whatever", false},
+	} {
+		ch := &checker{}
+		var row Row
+		cells := [fieldCount][]byte{fieldTag: []byte("t"), fieldPlatform: []byte(c.platform), fieldPlatformClient: []byte(c.id)}
+		ch.check(&row, &cells)
+		if row.Err != nil || (len(row.Notes) > 0) != c.odd {
+			t.Errorf("%s %q: %v, %v", c.platform, c.id, row.Err, row.Notes)
+		}
+	}
+}
+
+// The catalogue has a message for each name in the code, and each is said
+// without a mistake.
+func TestCatalogue(t *testing.T) {
+	used := map[string]bool{}
+	for _, rule := range rules {
+		used[rule.ID] = true
+	}
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`say\("([a-z-]+)"|"(hint-[a-z-]+)"|"", "([a-z-]+)", ""`)
+	for _, file := range files {
+		if !strings.HasSuffix(file.Name(), ".go") || strings.HasSuffix(file.Name(), "_test.go") || file.Name() == "fault.go" {
+			continue
+		}
+		text, err := os.ReadFile(file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range said.FindAllStringSubmatch(string(text), -1) {
+			used[m[1]+m[2]+m[3]] = true
+		}
+	}
+	for id := range used {
+		if english[id] == "" {
+			t.Errorf("no message %q", id)
+		}
+	}
+	for id, format := range english {
+		if !used[id] && !strings.HasSuffix(id, "-or-give") && !slices.Contains([]string{"old-workbook"}, id) {
+			t.Errorf("message %q is never said", id)
+		}
+		for _, verb := range regexp.MustCompile(`%[^%]`).FindAllString(format, -1) {
+			if verb != "%[" {
+				t.Errorf("message %q has the verb %s without a number", id, verb)
+			}
+		}
+	}
+}
+
+// ruleTable is the table of rules as the documentation has it.
+func ruleTable() string {
+	var b strings.Builder
+	b.WriteString("| rule | does | in | for example |\n| --- | --- | --- | --- |\n")
+	visible := strings.NewReplacer("\u200B", "[U+200B]", "\u00A0", "[U+00A0]", "\n", "[line break]", "|", `\|`)
+	for _, r := range Rules() {
+		in := strings.Join(r.Fields, ", ")
+		switch len(r.Fields) {
+		case len(everywhere):
+			in = "all fields"
+		case len(anyID):
+			in = "all ids"
+		}
+		if r.Platform != "" {
+			in += " of " + r.Platform
+		}
+		example := fmt.Sprintf("`%s`", visible.Replace(excerpt([]byte(r.Example))))
+		if r.Effect == Mends {
+			example += fmt.Sprintf(" → `%s`", r.Becomes)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.ID, r.Effect, in, example)
+	}
+	return b.String()
+}
+
+// columnTable is the table of names of columns likewise.
+func columnTable() string {
+	var b strings.Builder
+	b.WriteString("| field | other names of its column |\n| --- | --- |\n")
+	for f, name := range fieldNames[:fieldOneTag] {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", name, strings.Join(aliases[f], ", "))
+	}
+	return b.String()
+}
+
+// The tables in the documentation are those in the code.
+func TestDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../docs/input.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{columnTable(), ruleTable()} {
+		if !strings.Contains(strings.ReplaceAll(string(doc), "\r\n", "\n"), table) {
+			t.Errorf("docs/input.md does not have this table:\n%s", table)
+		}
+	}
+}
+
+// Ids of 16 digits end in a zero by chance, unless all in the column do.
+func TestRoundedOrNot(t *testing.T) {
+	for _, c := range []struct{ others, want string }{
+		{"6432109876543211", "ok"},
+		{"6432109876543270", "rounded"},
+	} {
+		text := "platformClientId,tagId,platform\n1234567890123450,t,facebook\n" + c.others + ",t,facebook\n"
+		rows, _ := readAll(t, text, Options{})
+		got := "ok"
+		var fault *Fault
+		if errors.As(rows[0].Err, &fault) {
+			got = fault.ID
+		}
+		if got != c.want || got == "ok" && (len(rows[0].Notes) != 1 || rows[0].Notes[0].ID != "odd-rounded") {
+			t.Errorf("with %s: %s, %v", c.others, got, rows[0].Notes)
+		}
+	}
+}
