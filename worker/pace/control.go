@@ -343,11 +343,10 @@ func (s *State) crowding(o Observation) {
 	switch {
 	case s.probing || s.fixed || s.room < 0:
 		return
-	case s.room > 0 && o.Among < s.room-2:
-		s.room = -1
-		return
 	case s.room > 0:
-		s.room--
+		if s.room--; s.accepted < firstPatience/2 || s.room < leastRoom-1 {
+			s.room = -1
+		}
 		return
 	case o.Among < leastRoom:
 		s.packed = 0
@@ -359,6 +358,7 @@ func (s *State) crowding(o Observation) {
 	s.crowd, s.crowded = o.Among, 0
 	if s.packed >= 4 {
 		s.room = o.Among - 1
+		s.patience, s.grown = firstPatience, 0
 	}
 }
 

@@ -1,0 +1,115 @@
+package pace
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mantatag/worker/manta/sandbox"
+)
+
+// TestFigures guards what the law reaches: one line of each group of the table,
+// few seeds, with room for their chance. The table itself is TestTable.
+func TestFigures(t *testing.T) {
+	guarded := map[string]struct{ time, refused float64 }{ // refused above 1 is a number
+		"bucket N>=6000 | token 50/s burst 100":           {1.03, 0.006},
+		"bucket from memory | token 50/s burst 100":       {1.01, 0.002},
+		"bucket N<=3000 | token 10/s burst 20":            {1.03, 35},
+		"bucket N<=3000 | token 50/s burst 50":            {1.03, 35},
+		"bucket, Retry-After | token 50/s burst 200":      {1.06, 0.006},
+		"window, Retry-After | fixed 1000 in 1m0s":        {1.05, 0.006},
+		"window, no hint | fixed first 500 in 10s":        {1.08, 0.008},
+		"counter of refused, no hint | counter+ 50 in 1s": {1.35, 0.02},
+		"counter, Retry-After | counter 1000 in 1m0s":     {1.09, 0.013},
+		"concurrency cap | cap 10":                        {1.30, 0.004},
+		"ban, Retry-After | 20/s burst 50, ban 10s":       {1.35, 0.006},
+		"R, R/4, 2R | token 20/s":                         {1.40, 0.006},
+		"rival | token 20/s, a quarter gone":              {1.02, 0.005},
+		"RateLimit | fixed 1000 in 1m":                    {1.06, 0.008},
+		"none":                                            {1.03, 0.0001},
+	}
+	for _, c := range scenarios() {
+		most, ok := guarded[c.group+" | "+c.name]
+		if !ok {
+			continue
+		}
+		t.Run(c.group+" "+c.name+" "+c.latency.String(), func(t *testing.T) {
+			o := c.measure([]uint64{1, 2, 3})
+			if o.time > most.time {
+				t.Errorf("took %.3f of the ideal time, more than %v", o.time, most.time)
+			}
+			if most.refused > 1 && o.refused > most.refused || most.refused <= 1 && o.share > most.refused {
+				t.Errorf("%.0f refused, a share of %.4f: more than %v", o.refused, o.share, most.refused)
+			}
+			if o.disobeyed > 0 {
+				t.Errorf("%d requests sent while told to wait", o.disobeyed)
+			}
+		})
+	}
+}
+
+// No limiter is so odd that a run comes to a stop: all rows get through in a
+// small multiple of the ideal time, whatever the seed.
+func TestNeverStalls(t *testing.T) {
+	for _, c := range scenarios() {
+		if c.group == "shallow bucket" || c.copies > 1 || c.latency < 100*time.Millisecond || c.rows > 12000 {
+			continue
+		}
+		for _, seed := range []uint64{11} {
+			r, over := c.run(seed)
+			if r.sent-r.refused < c.rows || over > 4 {
+				t.Errorf("%s, %s, %v, seed %d: %d of %d let in, %.2f of the ideal time", c.group, c.name, c.latency, seed, r.sent-r.refused, c.rows, over)
+			}
+		}
+	}
+}
+
+// The simulation and the Pacer with real goroutines do about the same.
+func TestSimulationIsLikeThePacer(t *testing.T) {
+	const rows, latency = 3000, 150 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		l := &sandbox.TokenBucket{Rate: 50, Burst: 100}
+		ideal := sandbox.Ideal(&sandbox.TokenBucket{Rate: 50, Burst: 100}, time.Now(), rows)
+		p := New(Options{Concurrency: 32, Rows: rows})
+		start := time.Now()
+		var server sync.Mutex
+		done := make(chan bool)
+		slots, left, refused := 0, rows, 0
+		for left > 0 || slots > 0 {
+			for ; slots < 128 && left > 0; slots++ {
+				left--
+				go func() {
+					var ticket *Ticket
+					for {
+						ticket, _ = p.Wait(context.Background())
+						time.Sleep(2 * time.Millisecond) // the intent goes to disk
+						if ticket.Send() {
+							break
+						}
+					}
+					time.Sleep(latency / 2)
+					server.Lock()
+					let := l.Take(time.Now()).OK
+					server.Unlock()
+					time.Sleep(latency / 2)
+					if let {
+						ticket.Done(Reply{Kind: Accepted})
+					} else {
+						ticket.Done(Reply{Kind: Throttled})
+					}
+					done <- let
+				}()
+			}
+			if !<-done {
+				refused++
+				left++
+			}
+			slots--
+		}
+		if over := time.Since(start).Seconds() / ideal.Seconds(); over > 1.05 || refused > 35 {
+			t.Errorf("took %.3f of the ideal time, %d refused", over, refused)
+		}
+	})
+}
