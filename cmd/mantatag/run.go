@@ -475,9 +475,3 @@ func orDefault(s, def string) string {
 	}
 	return s
 }
-
-// recall is what earlier runs learned of this API's limit for this bot.
-func (s *session) recall() pace.Memory { return pace.Memory{} }
-
-// remember keeps what this run learned.
-func (s *session) remember(pace.Memory) {}
