@@ -2,7 +2,6 @@ package worker
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"testing"
@@ -22,8 +21,10 @@ func inBubble(t *testing.T, o sandbox.Options) (*Pool, *sandbox.Sandbox, *tagged
 	s := sandbox.New(o)
 	g := &tagged{kinds: map[EventKind]int{}, ends: map[journal.Kind]int{}}
 	const concurrency = 32
+	client := manta.NewHTTP(concurrency)
+	client.Transport = s.Transport()
 	return &Pool{
-		Client: &manta.Client{HTTP: &http.Client{Transport: s.Transport()}, API: &url.URL{Scheme: "http", Host: "sandbox"},
+		Client: &manta.Client{HTTP: client, API: &url.URL{Scheme: "http", Host: "sandbox"},
 			Bot: sandbox.BotID, Timeout: 30 * time.Second},
 		Pace: pace.New(pace.Options{Concurrency: concurrency}), Journal: openJournal(t, t.TempDir(), journal.Options{OpenFile: unsynced}),
 		Host: "h", Bot: sandbox.BotID,

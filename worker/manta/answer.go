@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -108,8 +109,20 @@ func (c *Client) excerpt(body []byte) string {
 }
 
 // oneLine folds white space and bounds a text that somebody else wrote.
+// Characters that do not show, with which a text could drive a terminal or
+// hide in a line, become ones that do.
 func oneLine(s string) string {
-	return clip(strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " "), 500)
+	shown := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsGraphic(r):
+			return r
+		case r < ' ':
+			return '\u2400' + r // the sign for it
+		default:
+			return '\uFFFD'
+		}
+	}, strings.Join(strings.Fields(s), " "))
+	return clip(shown, 500)
 }
 
 // clip keeps at most n bytes of s, whole characters only.

@@ -91,9 +91,18 @@ func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m 
 		a.Received, a.Status, a.Header = received, res.StatusCode, res.Header
 		return a
 	}
+	a := c.masked(cred, res, body)
+	a.Received = received
+	return a
+}
+
+// masked is what an answer means, without the credentials that it may repeat.
+func (c *Client) masked(cred Credentials, res *http.Response, body []byte) Answer {
+	if to := res.Header.Get("Location"); to != "" {
+		res.Header.Set("Location", string(cred.mask([]byte(to))))
+	}
 	a := c.classify(res.StatusCode, res.Header, cred.mask(body))
 	a.Message = string(cred.mask([]byte(a.Message))) // once more, since JSON can spell it in other ways
-	a.Received = received
 	return a
 }
 

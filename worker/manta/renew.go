@@ -49,7 +49,7 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 	if err == nil && res.StatusCode == http.StatusOK && json.Unmarshal(text, &pair) == nil && pair.Success && pair.APIToken != "" && pair.APISecret != "" {
 		return Credentials{Token: pair.APIToken, Secret: pair.APISecret}, nil
 	}
-	a := c.classify(res.StatusCode, res.Header, text)
+	a := c.masked(cred, res, text)
 	if a.Code != 0 || a.Class == Throttled || a.Class == Misdirected {
 		return Credentials{}, fmt.Errorf("%w (%s: %s, code %d)", ErrRenewalRefused, name(res.StatusCode), a.Message, a.Code)
 	}

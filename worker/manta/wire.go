@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"html"
+	"net/url"
+	"strings"
 )
 
 // Mapping asks for one tag on one client. Empty fields are not sent.
@@ -28,15 +31,29 @@ func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("(credent
 func (Credentials) MarshalJSON() ([]byte, error) { return []byte(`"(credentials)"`), nil }
 
 // mask takes token and secret out of a text that somebody else wrote, who may
-// repeat what he was sent. What is too short to be one is left, since it would
-// be found everywhere.
+// have been told them: as they stand, and in the ways in which JSON, URLs and
+// HTML spell them. One so short that it may be a word is left.
 func (c Credentials) mask(text []byte) []byte {
 	for _, s := range []string{c.Token, c.Secret} {
-		if len(s) >= 8 && bytes.Contains(text, []byte(s)) {
-			text = bytes.ReplaceAll(text, []byte(s), []byte("(credentials)"))
+		if len(s) < 8 {
+			continue
+		}
+		for _, spelt := range []string{s, inJSON(s, false), inJSON(s, true), url.QueryEscape(s), url.PathEscape(s), html.EscapeString(s)} {
+			if bytes.Contains(text, []byte(spelt)) {
+				text = bytes.ReplaceAll(text, []byte(spelt), []byte("(credentials)"))
+			}
 		}
 	}
 	return text
+}
+
+// inJSON is how a JSON string spells s.
+func inJSON(s string, escapeHTML bool) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(escapeHTML)
+	_ = enc.Encode(s) // a string cannot fail to encode, and a buffer takes every write
+	return strings.Trim(b.String(), "\"\n")
 }
 
 // requestBody is the body of POST /openapi/clientTagMapping
