@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"mantatag/ingest"
@@ -175,8 +176,13 @@ func reply(a manta.Answer) pace.Reply {
 	case manta.NoAnswer:
 		p.Kind = pace.Lost
 	}
-	if a.Header != nil {
-		p.Hint = pace.ParseHint(a.Header.Values, a.Received)
+	// Most answers have no such header, and looking for each of them in turn
+	// would cost more than all else that is done here.
+	for name := range a.Header {
+		if name == "Retry-After" || strings.Contains(strings.ToLower(name), "limit") {
+			p.Hint = pace.ParseHint(a.Header.Values, a.Received)
+			break
+		}
 	}
 	return p
 }
