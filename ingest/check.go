@@ -97,7 +97,7 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 // clean is the cell as it is meant, by the rules for its field. A fault goes
 // to the row, and so do notes.
 func (c *checker) clean(row *Row, f int, cell []byte) []byte {
-	if unsuspicious(cell) || string(cell) == c.sound[f] {
+	if string(cell) == c.sound[f] || unsuspicious(cell) {
 		return cell
 	}
 	raw, notes := cell, len(row.Notes)
@@ -156,6 +156,9 @@ func excerpt(cell []byte) string {
 
 // ids makes strings of both ids in one allocation, the only one of most rows.
 func (c *checker) ids(client, platformClient []byte) (string, string) {
+	if len(client) == 0 || len(platformClient) == 0 {
+		return string(client), string(platformClient)
+	}
 	c.both = append(append(c.both[:0], client...), platformClient...)
 	s := string(c.both)
 	return s[:len(client)], s[len(client):]

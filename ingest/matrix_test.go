@@ -77,7 +77,7 @@ func pack(t testing.TB, container string, text []byte) []byte {
 	return b.Bytes()
 }
 
-func encode(t *testing.T, c *charset, text string) []byte {
+func encode(t testing.TB, c *charset, text string) []byte {
 	t.Helper()
 	if c.coding == nil {
 		return []byte(text)

@@ -161,8 +161,9 @@ func (r *Reader) openText(src *source, container string, o Options, delim byte, 
 	if err != nil {
 		return err
 	}
-	r.close = append(r.close, done)
-	f := newFramer(v.charset.decode(text))
+	in := newAhead(v.charset.decode(text))
+	r.close = append(r.close, done, in.Close)
+	f := newFramer(in)
 	if err := f.begin(); err != nil {
 		return err
 	}
