@@ -79,8 +79,10 @@ func newPool(t *testing.T, o sandbox.Options, dir string) (*Pool, *sandbox.Sandb
 	}
 	g := &tagged{kinds: map[EventKind]int{}, ends: map[journal.Kind]int{}}
 	const concurrency = 8
+	client := manta.NewHTTP(concurrency)
+	t.Cleanup(client.CloseIdleConnections)
 	return &Pool{
-		Client: &manta.Client{HTTP: manta.NewHTTP(concurrency), API: u, Bot: sandbox.BotID, Timeout: 10 * time.Second},
+		Client: &manta.Client{HTTP: client, API: u, Bot: sandbox.BotID, Timeout: 10 * time.Second},
 		Pace:   pace.New(pace.Options{Concurrency: concurrency}), Journal: j, Host: "h", Bot: sandbox.BotID,
 		Concurrency: concurrency, Attempts: 3, OutageTimeout: time.Minute, StopAfterFailures: 100,
 		Credentials: manta.Credentials{Token: sandbox.Token, Secret: sandbox.Secret},
