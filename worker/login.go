@@ -34,8 +34,11 @@ func (r *run) renew(used manta.Credentials, answer manta.Answer) bool {
 	}
 	fresh, err := r.Renew(r.intake, used, answer)
 	if err != nil {
-		stop := &Stop{By: ByCredentials, Message: r.say("%[1]v", err), Err: err}
+		stop := &Stop{By: ByCredentials, Err: err}
 		errors.As(err, &stop)
+		if stop.Message == "" {
+			stop.Message = r.say("%[1]v", stop.Err)
+		}
 		r.stop(stop)
 		return false
 	}

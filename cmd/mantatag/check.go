@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -113,10 +111,16 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 	}
 	if s.rejects != nil {
 		if err := s.rejects.Commit(); err != nil {
-			return err
+			if disk, ok := errors.AsType[*journal.DiskError](err); ok {
+				err = disk.Err
+			}
+			return usagef("--output %s cannot be written: %w", o.output, err)
 		}
 	}
-	c := o.conclude(s, api, input, dir, token)
+	c := o.conclude(s, api, input, dir)
+	if err := o.estimate(c, api.host, token); err != nil {
+		return err
+	}
 	if o.json {
 		err = c.printJSON(os.Stdout)
 	} else {
@@ -151,8 +155,8 @@ func (o *checkOptions) target() (target, error) {
 // openJob looks the job up, if there is one. Where no bot is given, it is that
 // of the job's last run.
 func (o *checkOptions) openJob(s *surveyor, dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "journal.ndjson")); errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if existingJob(dir) != nil {
+		return nil // nothing is done yet
 	}
 	j, err := journal.View(dir)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"mantatag/ingest"
 	"mantatag/report"
 	"mantatag/worker/manta"
+	"mantatag/worker/pace"
 )
 
 // maskedSecret stands for the secret wherever a request is shown.
@@ -58,19 +59,17 @@ type checkedColumn struct {
 
 // checkedRows counts mappings where --split-tags is given, as summary.json does.
 type checkedRows struct {
-	Read        int64 `json:"read"`
-	Sendable    int64 `json:"sendable"` // read less failed
-	Failed      int64 `json:"failed"`
-	Duplicates  int64 `json:"duplicates"`    // of the sendable ones
-	Done        int64 `json:"done"`          // of the sendable ones, by earlier runs of the job
-	Refused     int64 `json:"failed_before"` // of the sendable ones: refused in earlier runs
-	ToSend      int64 `json:"to_send"`
-	MendedCells int64 `json:"mended_cells"`
+	Read       int64 `json:"read"`
+	Sendable   int64 `json:"sendable"` // read less failed
+	Failed     int64 `json:"failed"`
+	Duplicates int64 `json:"duplicates"`    // of the sendable ones
+	Done       int64 `json:"done"`          // of the sendable ones, by earlier runs of the job
+	Refused    int64 `json:"failed_before"` // of the sendable ones: refused in earlier runs
+	ToSend     int64 `json:"to_send"`
 }
 
 type checkedKind struct {
 	ID       string           `json:"id"`
-	Column   string           `json:"column"`
 	Count    int64            `json:"count"`
 	Examples []checkedExample `json:"examples"`
 }
@@ -78,6 +77,7 @@ type checkedKind struct {
 type checkedExample struct {
 	Row    int64  `json:"row"`
 	Line   int64  `json:"line"`
+	Column string `json:"column"`
 	Reason string `json:"reason"`
 }
 
@@ -105,19 +105,19 @@ type checkedToken struct {
 }
 
 // conclude puts everything together.
-func (o *checkOptions) conclude(s *surveyor, api target, input, dir, token string) *conclusion {
+func (o *checkOptions) conclude(s *surveyor, api target, input, dir string) *conclusion {
 	l := s.layout
 	c := &conclusion{
 		Version: 1, BotID: s.bot, Output: o.output, lang: o.lang, layout: l,
 		Input: checkedInput{
 			Path: input, Format: l.Format, Container: l.Container, Encoding: l.Encoding, Guessed: l.Guessed,
-			Sample: l.Sample, Sheet: l.Sheet, Skipped: l.Skipped, Columns: []checkedColumn{}, Rows: s.rows,
+			Sample: l.Sample, Sheet: l.Sheet, Skipped: l.Skipped, Columns: []checkedColumn{}, Rows: s.found.Rows,
 		},
 		Rows: checkedRows{
-			Read: s.mappings, Sendable: s.mappings - s.failed, Failed: s.failed, Duplicates: s.duplicates,
-			Done: s.done, Refused: s.refused, ToSend: s.toSend(), MendedCells: s.mended,
+			Read: s.found.Mappings, Sendable: s.found.Sendable, Failed: s.found.Failed, Duplicates: s.duplicates,
+			Done: s.done, Refused: s.refused, ToSend: s.toSend(),
 		},
-		Problems: o.kinds(s.problems), Warnings: o.kinds(s.odd), Mended: o.kinds(s.mends),
+		Problems: o.kinds(s.found.Faults()), Warnings: o.kinds(s.found.Odd()), Mended: o.kinds(s.found.Mended()),
 		Repeats: []checkedRepeat{}, Requests: []previewRequest{},
 	}
 	if s.job != nil {
@@ -137,19 +137,18 @@ func (o *checkOptions) conclude(s *surveyor, api target, input, dir, token strin
 		method, url, body := client.Preview(maskedSecret, manta.Mapping(m))
 		c.Requests = append(c.Requests, previewRequest{method, url, string(body)})
 	}
-	o.estimate(c, token)
-	if s.failed > 0 {
+	if s.found.Failed > 0 {
 		c.ExitCode = report.ExitFailed
 	}
 	return c
 }
 
-func (o *checkOptions) kinds(fs findings) []checkedKind {
+func (o *checkOptions) kinds(found []ingest.Finding) []checkedKind {
 	kinds := []checkedKind{}
-	for _, f := range fs.most() {
-		k := checkedKind{ID: f.id, Column: f.column, Count: f.count}
-		for _, e := range f.examples {
-			k.Examples = append(k.Examples, checkedExample{e.row, e.line, o.lang.Message(e.message)})
+	for _, f := range found {
+		k := checkedKind{ID: f.ID, Count: f.Count}
+		for _, e := range f.Examples {
+			k.Examples = append(k.Examples, checkedExample{e.Row, e.Line, e.Column, o.lang.Message(e.Message)})
 		}
 		kinds = append(kinds, k)
 	}
@@ -157,22 +156,33 @@ func (o *checkOptions) kinds(fs findings) []checkedKind {
 }
 
 // estimate says how long a run would take, and whether the token would last.
-func (o *checkOptions) estimate(c *conclusion, token string) {
-	if o.rate != 0 {
-		c.Pace.PerSecond = float64(o.rate)
+func (o *checkOptions) estimate(c *conclusion, host, token string) error {
+	c.Pace.PerSecond = float64(o.rate)
+	if dir := stateFolder(o.stateDir); o.rate == 0 && host != sandboxHost && dir != "" {
+		learned, err := (&pace.Store{Dir: dir, Host: host, Bot: c.BotID}).Load(time.Now())
+		if err != nil {
+			return err
+		}
+		if learned.Rate > 0 {
+			c.Pace.PerSecond, c.Pace.Learned = learned.Rate, &learned.At
+		}
+	}
+	if most := float64(o.maxRate); most > 0 && c.Pace.PerSecond > most {
+		c.Pace.PerSecond = most
 	}
 	if c.Pace.PerSecond > 0 {
 		c.Pace.Seconds = float64(c.Rows.ToSend) / c.Pace.PerSecond
 	}
 	exp := expiry(token)
 	if exp.IsZero() {
-		return
+		return nil
 	}
 	c.Token = &checkedToken{Expires: exp.UTC()}
 	if c.Pace.PerSecond > 0 {
 		outlives := exp.After(time.Now().Add(c.duration()))
 		c.Token.Outlives = &outlives
 	}
+	return nil
 }
 
 // duration is how long a run would take, if the pace is known.

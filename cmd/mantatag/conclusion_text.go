@@ -73,6 +73,10 @@ func (c *conclusion) printRows(w io.Writer) {
 	}
 	line(true, rows.Read, all)
 	line(true, rows.Failed, l.Say("cannot be sent"))
+	if rows.ToSend == rows.Sendable {
+		line(true, rows.Sendable, l.Say("can be sent"))
+		return
+	}
 	line(true, rows.Sendable, l.Say("can be sent; of these"))
 	line(rows.Duplicates > 0, rows.Duplicates, l.Say("  ask for the same as one before, and are sent only once"))
 	for _, r := range c.Repeats {
@@ -103,8 +107,8 @@ func (c *conclusion) printKinds(w io.Writer, title string, kinds []checkedKind) 
 			lines = append(lines, "…")
 		}
 		where := l.Say("line %[1]s", strings.Join(lines, ", "))
-		if k.Column != "" {
-			where = l.Say("line %[1]s, column %[2]s", strings.Join(lines, ", "), k.Column)
+		if column := k.Examples[0].Column; column != "" {
+			where = l.Say("line %[1]s, column %[2]s", strings.Join(lines, ", "), column)
 		}
 		fmt.Fprintf(w, "  %12s  %s\n", "", where)
 	}

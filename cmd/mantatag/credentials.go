@@ -60,7 +60,7 @@ func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer
 		said = fmt.Sprintf("%s, code %d", a.Message, a.Code)
 	}
 	if a.Class == manta.BotRefused {
-		return used, &worker.Stop{By: worker.ByBot, Message: fmt.Sprintf("the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID", said)}
+		return used, &worker.Stop{By: worker.ByBot, Err: sayf("the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID", said)}
 	}
 	if l.tokenFile != "" || l.secretFile != "" {
 		if fresh, ok := l.reread(ctx, used); ok {
@@ -69,13 +69,13 @@ func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer
 	}
 	if l.ask != nil && (a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized) {
 		if err := l.ask(ctx); err != nil {
-			return used, &worker.Stop{By: worker.ByCredentials, Message: fmt.Sprintf("the token has expired and --renew failed: %v", err), Err: err}
+			return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the token has expired and --renew failed: %w", err)}
 		}
 		if fresh, ok := l.reread(ctx, used); ok {
 			return fresh, nil
 		}
 	}
-	return used, &worker.Stop{By: worker.ByCredentials, Message: fmt.Sprintf("the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again", said)}
+	return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again", said)}
 }
 
 // reread gives the credentials of the files if they have changed since used was

@@ -31,7 +31,9 @@ func addsUp(ts *testscript.TestScript, _ bool, args []string) {
 	if r.Read != r.Succeeded+r.Failed+r.Retryable+r.Pending {
 		ts.Fatalf("read is not the sum of the others: %+v", r)
 	}
-	if s.Input.Rows != nil && *s.Input.Rows != r.Read {
+	table, _ := os.ReadFile(filepath.Join(job, "succeeded.csv")) // not there for NDJSON
+	split := bytes.Contains(table, []byte(",mantatag_tag\n"))
+	if n := s.Input.Rows; n != nil && *n != r.Read && !(split && *n < r.Read) {
 		ts.Fatalf("input.rows is %d and rows.read %d", *s.Input.Rows, r.Read)
 	}
 	if complete := s.Input.Rows != nil && r.Pending == 0; complete != (s.State == report.Complete) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 
 	"mantatag/ingest"
 	"mantatag/report"
@@ -17,64 +16,25 @@ const shownExamples = 3
 // previews is how many requests are shown.
 const previews = 3
 
-// survey is what there is to say of an input after all of it was read. It
-// counts mappings, of which a row may ask for several with --split-tags.
+// survey is what there is to say of an input after all of it was read.
 type survey struct {
 	layout ingest.Layout
-	rows   int64 // of the input
+	found  ingest.Findings
 
-	mappings   int64
-	failed     int64 // of these, cannot be sent
+	// Of the mappings that can be sent:
 	duplicates int64 // ask for the same as one before them
 	done       int64 // made by earlier runs of the job
 	refused    int64 // failed in an earlier run of the job, and not sent again
-	mended     int64 // cells
 
-	problems, mends, odd findings
-	repeats              []repeat
-	preview              []ingest.Mapping
+	repeats []repeat // the first
+	preview []ingest.Mapping
 }
 
 // toSend is how many requests a run would have to make.
-func (s *survey) toSend() int64 { return s.mappings - s.failed - s.duplicates - s.done - s.refused }
-
-// finding is one kind of thing to say of rows.
-type finding struct {
-	id, column string
-	count      int64
-	examples   []example
-}
-
-// example is a row with what there is to say of it.
-type example struct {
-	row, line int64
-	message   ingest.Message
-}
+func (s *survey) toSend() int64 { return s.found.Sendable - s.duplicates - s.done - s.refused }
 
 // repeat is a row that asks for what the row first has asked for already.
 type repeat struct{ row, line, first int64 }
-
-// findings groups what there is to say, in the order in which it was first met.
-type findings []*finding
-
-func (fs *findings) add(row *ingest.Row, column string, m ingest.Message) {
-	i := slices.IndexFunc(*fs, func(f *finding) bool { return f.id == m.ID && f.column == column })
-	if i < 0 {
-		i = len(*fs)
-		*fs = append(*fs, &finding{id: m.ID, column: column})
-	}
-	f := (*fs)[i]
-	f.count++
-	if len(f.examples) < shownExamples {
-		f.examples = append(f.examples, example{row.Number, row.Line, m})
-	}
-}
-
-// most are the findings, the most frequent first.
-func (fs findings) most() findings {
-	slices.SortStableFunc(fs, func(a, b *finding) int { return int(b.count - a.count) })
-	return fs
-}
 
 // surveyor takes a survey.
 type surveyor struct {
@@ -120,7 +80,7 @@ func (s *surveyor) take(ctx context.Context, in *ingest.Reader) error {
 // read notes what there is to say of each row by itself, and hands on what the
 // rows ask for.
 func (s *surveyor) read(ctx context.Context, in *ingest.Reader, full chan<- []asked, empty <-chan []asked) error {
-	next, last := <-empty, int64(0)
+	next := <-empty
 	for {
 		row, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -130,15 +90,11 @@ func (s *surveyor) read(ctx context.Context, in *ingest.Reader, full chan<- []as
 		if err != nil {
 			return err
 		}
-		if row.Number != last {
-			s.rows, last = s.rows+1, row.Number
-		}
-		s.mappings++
-		if row.Notes != nil {
-			s.note(&row)
-		}
+		s.found.Add(&row)
 		if row.Err != nil {
-			s.reject(&row)
+			if s.rejects != nil {
+				s.rejects.Write(row)
+			}
 			continue
 		}
 		if next = append(next, asked{row.Mapping, row.Number, row.Line}); len(next) == batch {
@@ -148,27 +104,6 @@ func (s *surveyor) read(ctx context.Context, in *ingest.Reader, full chan<- []as
 			full <- next
 			next = <-empty
 		}
-	}
-}
-
-func (s *surveyor) note(row *ingest.Row) {
-	for _, n := range row.Notes {
-		if n.Mended {
-			s.mended++
-			s.mends.add(row, n.Column, n.Message)
-		} else {
-			s.odd.add(row, n.Column, n.Message)
-		}
-	}
-}
-
-func (s *surveyor) reject(row *ingest.Row) {
-	s.failed++
-	if f, ok := errors.AsType[*ingest.Fault](row.Err); ok {
-		s.problems.add(row, f.Column, f.Message)
-	}
-	if s.rejects != nil {
-		s.rejects.Write(*row)
 	}
 }
 

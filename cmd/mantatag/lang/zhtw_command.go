@@ -70,10 +70,11 @@ var zhCommand = map[string]string{
 	"%[1]d lines above the header are passed over.": "略過標題列上方的 %[1]d 行。",
 	"Columns":                          "欄位",
 	"Rows":                             "資料列",
-	"rows in all":                      "列，總共",
+	"rows in all":                      "列，總計",
 	"Mappings (one tag on one client)": "配對（一個標籤貼給一個客戶）",
-	"mappings in all, of %[1]d rows":   "個配對，總共，來自 %[1]d 列",
+	"mappings in all, of %[1]d rows":   "個配對，總計，來自 %[1]d 列",
 	"cannot be sent":                   "不能送出",
+	"can be sent":                      "可以送出",
 	"can be sent; of these":            "可以送出；其中",
 	"  ask for the same as one before, and are sent only once":                    "  與前面的相同，只送一次",
 	"line %[1]s: the same as row %[2]s":                                           "第 %[1]s 行：與第 %[2]s 列相同",
@@ -110,6 +111,8 @@ var zhCommand = map[string]string{
 	"the job's file %[1]s cannot be used: %[2]v; what was recorded is safe: mend the cause and run the same command again": "無法使用工作的檔案 %[1]s：%[2]v；已記錄的都還在：請排除原因後再執行同一個指令",
 	"the journal was written by a newer mantatag; update mantatag and run the same command again":                          "這份日誌由較新的 mantatag 寫成；請更新 mantatag 後再執行同一個指令",
 
+	"--output %s cannot be written: %v": "無法寫入 --output %s：%v",
+
 	// Flags.
 	"--%s %q: %v":    "--%s %q：%v",
 	"give one of %s": "請用 %s 其中之一",
@@ -135,6 +138,9 @@ var zhCommand = map[string]string{
 	// Credentials.
 	"token":      "權杖",
 	"secret key": "密鑰",
+	"the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID": "API 沒有這個機器人（%s）；請檢查 --bot 或 MANTATAG_BOT_ID",
+	"the token has expired and --renew failed: %v":                   "權杖已過期，而 --renew 沒有成功：%v",
+	"the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again": "API 拒絕了權杖或密鑰（%s）；請在 MantaGO 更新這一組（權杖效期 30 天，更新後舊的隨即失效），換上新的，再執行同一個指令",
 	"no bot: give its ID with --bot or in MANTATAG_BOT_ID":                                                                                           "沒有指定機器人：請用 --bot 或 MANTATAG_BOT_ID 給它的 ID",
 	"no %s: put it into %s, or into a file named by %s":                                                                                              "沒有%s：請放進 %s，或放進由 %s 指定的檔案",
 	"the pair has been renewed in this run already":                                                                                                  "這次執行已經更新過權杖與密鑰",
