@@ -51,7 +51,8 @@ type Pool struct {
 
 	Credentials manta.Credentials
 	// Renew reads the credentials again after the API refused used with answer.
-	// Its error, where there are no others, stops the run and reaches the user.
+	// Its error, where there are no others, stops the run and reaches the user;
+	// of a *Stop without a Message, Err does.
 	Renew func(ctx context.Context, used manta.Credentials, answer manta.Answer) (manta.Credentials, error)
 
 	// Say says a sentence, a format of fmt, in the user's language. nil: in
