@@ -245,7 +245,9 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 	}
 	s := &session{
 		runOptions: o, api: api, input: absolute, dir: dir, journal: j, resume: resume,
-		log: newLog(logFile, t, o.logFormat, level, shown), terminal: t, bar: bar,
+		log: newLog(&lossyLog{out: logFile, tell: func(err error) {
+			fmt.Fprintln(t, "mantatag:", o.lang.Say("run.log cannot be written any more, and the run goes on without it: %[1]v", err))
+		}}, t, o.logFormat, level, shown), terminal: t, bar: bar,
 	}
 	return s.run(ctx)
 }

@@ -34,6 +34,21 @@ func (t *terminal) Write(b []byte) (int, error) {
 	return t.out.Write(b)
 }
 
+// lossyLog is a log that nothing depends on: its first error is told, and then
+// it keeps silent.
+type lossyLog struct {
+	out  io.Writer
+	tell func(error)
+	once sync.Once
+}
+
+func (l *lossyLog) Write(b []byte) (int, error) {
+	if _, err := l.out.Write(b); err != nil {
+		l.once.Do(func() { l.tell(err) })
+	}
+	return len(b), nil
+}
+
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // newLog logs to run.log from level on and to the terminal from shown on.
