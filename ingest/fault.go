@@ -86,6 +86,7 @@ var english = map[string]string{
 	"long-row":           "the row is longer than %[1]d bytes, of which the first %[2]d are kept here",
 	"bad-text":           "the row is not valid %[1]s text",
 	"not-object":         "the line is not a JSON object",
+	"tag-list":           "tagId is a list: give --split-tags to ask for each tag in it",
 	"nested":             "%[1]s is not a string or a number",
 	"twice":              "the object has %[1]s twice, with different values",
 	"float-number":       "%[1]s is the JSON number %[2]s, which is no id: write ids as strings",

@@ -144,7 +144,7 @@ func (ob *objects) read(row *Row, text []byte) {
 		if k.field < 0 {
 			continue
 		}
-		value, fault := ob.value(k.field, text[m.from:m.to], string(text[m.key:m.keyEnd]))
+		value, fault := ob.value(k.field, text[m.from:m.to], text[m.key:m.keyEnd])
 		if fault != nil {
 			row.Err = fault
 			continue
@@ -193,7 +193,7 @@ func (ob *objects) keyOf(text []byte) key {
 
 // value is the text of an identifying value; that of a number is its digits as
 // they stand.
-func (ob *objects) value(field int, raw []byte, name string) ([]byte, *Fault) {
+func (ob *objects) value(field int, raw, key []byte) ([]byte, *Fault) {
 	switch c := raw[0]; {
 	case c == '"' && bytes.IndexByte(raw, '\\') < 0:
 		return raw[1 : len(raw)-1], nil
@@ -201,13 +201,36 @@ func (ob *objects) value(field int, raw []byte, name string) ([]byte, *Fault) {
 		return []byte(unquote(raw)), nil
 	case c == 'n':
 		return nil, nil
+	case c == '[' && field == fieldTag:
+		return ob.list(raw, key)
 	case c == '-', class[c] == digit:
 		if bytes.ContainsAny(raw, ".eE") {
-			return nil, &Fault{Message: say("float-number", fieldNames[field], string(raw)), Field: fieldNames[field], Column: name}
+			return nil, &Fault{Message: say("float-number", fieldNames[field], string(raw)), Field: fieldNames[field], Column: unquote(key)}
 		}
 		return raw, nil
 	}
-	return nil, &Fault{Message: say("nested", fieldNames[field]), Field: fieldNames[field], Column: name}
+	return nil, &Fault{Message: say("nested", fieldNames[field]), Field: fieldNames[field], Column: unquote(key)}
+}
+
+// list is a list of tags, written as a cell that holds several.
+func (ob *objects) list(raw, key []byte) ([]byte, *Fault) {
+	if ob.checker.split == "" {
+		return nil, &Fault{Message: say("tag-list"), Field: fieldNames[fieldTag], Column: unquote(key)}
+	}
+	var elements []json.RawMessage
+	_ = json.Unmarshal(raw, &elements) // the text is valid JSON already
+	var tags [][]byte
+	for _, e := range elements {
+		if e[0] == '[' {
+			return nil, &Fault{Message: say("nested", fieldNames[fieldTag]), Field: fieldNames[fieldTag], Column: unquote(key)}
+		}
+		tag, fault := ob.value(fieldTag, e, key)
+		if fault != nil {
+			return nil, fault
+		}
+		tags = append(tags, tag)
+	}
+	return bytes.Join(tags, []byte(ob.checker.split)), nil
 }
 
 func unquote(quoted []byte) string {

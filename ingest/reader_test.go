@@ -174,6 +174,13 @@ var ndjsonCases = []struct {
 	{"twice", "{\"clientId\":\"c\",\"clientId\":\"c\",\"tagId\":\"t\"}\n{\"clientId\":\"c\",\"client_id\":\"d\",\"tagId\":\"t\"}", Options{}, []string{
 		`1@1 t c   | {"clientId":"c","clientId":"c","tagId":"t"} | `,
 		`2@2 !twice | {"clientId":"c","client_id":"d","tagId":"t"} | `}},
+	{"a list of tags", `{"clientId":"c","tagId":["t1",2,""]}` + "\n" + `{"clientId":"c","tagId":["t1",["t2"]]}`, Options{SplitTags: "|"}, []string{
+		`1@1 t1 c   #t1 | {"clientId":"c","tagId":["t1",2,""]} | `,
+		`1@1 2 c   #2 | {"clientId":"c","tagId":["t1",2,""]} | `,
+		`2@2 !nested | {"clientId":"c","tagId":["t1",["t2"]]} | `}},
+	{"a list where none is asked for", `{"clientId":"c","tagId":["t1"]}`, Options{}, []string{`1@1 !tag-list | {"clientId":"c","tagId":["t1"]} | `}},
+	{"one of the tags", `{"clientId":"c","tagId":["t1","t2"],"mantatag":{"tag":"t2"}}`, Options{SplitTags: "|"}, []string{
+		`1@1 t2 c   #t2 | {"clientId":"c","tagId":["t1","t2"]} | `}},
 	{"surplus found again", `{"mantatag":{"reason":"x","surplus":"[1]"}}`, Options{}, []string{`1@1 !not-object | {} | [1]`}},
 }
 
