@@ -1,10 +1,6 @@
 package pace
 
-import (
-	"fmt"
-	"math"
-	"time"
-)
+import "time"
 
 // State is the whole of what the law knows, and what it orders. It is a value:
 // Admit and Next make a new one of it, and time is an argument.
@@ -30,7 +26,7 @@ type State struct {
 	probing  bool
 	refused  time.Time     // the first refusal of those in a row
 	base     time.Time     // the windows that could end are counted from here
-	told     time.Duration // the server's last word on how long to wait
+	pause    time.Duration // the last one
 	gap      time.Duration // the silence that ended the last refusals
 	tested   bool          // a shorter window was tried
 	trying   bool          // in this window
@@ -70,40 +66,64 @@ type Observation struct {
 }
 
 const (
-	sureDepth     = 10.0
+	// Ramp. Those in flight when the first refusal comes may all be refused, so
+	// they are few beside what was accepted (a 32nd) or is to come (0.15 %).
+	rampStart  = 4
+	rampPart   = 32
+	rampOfRows = 0.0015
+
+	// A higher rate is tried 5 % by 5 %. At one refusal in 300 requests, 0.3 %
+	// are refused; a rate that measurements agree on is tried once a minute.
 	firstStep     = 0.05
 	firstPatience = 300
-	stepTakes     = 1.0  // seconds
-	steady        = 60.0 // seconds
-	costly        = 30.0
-	leastPatience = 50
-	agree         = 1.06
-	longWindow    = 1900 * time.Millisecond
-	haste         = 4.0
-	catchUp       = 1.25
-	leastRoom     = 4
-	leastSilence  = 150 * time.Millisecond
-	allInFlight   = 1 << 30
-)
+	steadyFor     = 60.0 // seconds
 
-// silences are the times after which a limit may be over: those that people set.
-var silences = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second,
-	2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute}
+	// Beyond the rate that was refused before, the limit has risen: the steps
+	// double, up to 40 % in 50 requests.
+	widestStep    = 0.4
+	leastPatience = 50
+
+	// A step takes a second at least: replies are slower than requests, and too
+	// much is told late.
+	stepTakes = 1.0
+
+	// A refusal that costs a pause is risked once in 30 times that pause, which
+	// is then 3 % of the time.
+	costly = 30.0
+
+	// Rates within 6 % are the same: about what the chance of a hundred
+	// arrivals makes of one rate.
+	agree = 1.06
+
+	// What a silence saved up is made up for a quarter faster than the rate: any
+	// faster fills the flight with requests to be refused.
+	catchUp = 1.25
+
+	// A bucket of ten tokens is the shallowest that the law reckons with.
+	sureDepth = 10.0
+
+	// Limits on those in flight are told from limits on the rate from here on;
+	// with fewer in flight, a slow bucket looks the same.
+	leastRoom = 4
+
+	leastSilence = 150 * time.Millisecond
+	allInFlight  = 1 << 30
+)
 
 // Start is the State at the start of a run.
 func Start(o Options, now time.Time) State {
-	s := State{allowed: 4, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, makeup: 1}
+	s := State{allowed: rampStart, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, makeup: 1}
 	switch {
 	case o.Rate > 0:
 		s.Rate, s.fixed, s.allowed = o.Rate, true, allInFlight
 	case o.Memory.Rate > 0:
 		s.Rate, s.Window = o.Memory.Rate*0.99, o.Memory.Window
 		s.saved = 0.8 * float64(o.Memory.Burst)
+		s.patience = max(firstPatience, o.Memory.Patience)
 		if s.Window > 0 {
 			s.Rate, s.saved = o.Memory.Rate, 0
-			s.patience, s.step = 16, 1
+			s.patience, s.step = min(mostWindows, max(firstWindows, o.Memory.Patience)), 1
 		}
-		s.patience = max(firstPatience, o.Memory.Patience)
 		s.measured = o.Memory.Rate
 		s.from, s.low = s.Rate, o.Memory.Rate
 		s.tested = true
@@ -136,8 +156,6 @@ func (s State) pace() float64 {
 	return r
 }
 
-func (s State) quota() int { return max(1, int(s.Rate*s.Window.Seconds()+0.5)) }
-
 // depth is how much more than its rate the limit let through at first.
 func (s State) depth() float64 {
 	if s.measured == 0 {
@@ -145,8 +163,6 @@ func (s State) depth() float64 {
 	}
 	return max(0, float64(s.first)-s.measured*s.firstTook.Seconds())
 }
-
-func (s State) guard() time.Duration { return s.Window/200 + s.latency/2 + 10*time.Millisecond }
 
 // Admit is asked before each request; a wait above 0 means not before.
 func (s State) Admit(now time.Time) (State, time.Duration) {
@@ -174,32 +190,6 @@ func (s State) Admit(now time.Time) (State, time.Duration) {
 	}
 	s.admitted++
 	return s, 0
-}
-
-// enlarge tries a larger quota after more and more windows that went well.
-func (s *State) enlarge() {
-	if s.grown++; s.grown >= s.patience && s.tested {
-		s.Rate += s.step / s.Window.Seconds()
-		s.step *= 2
-		s.cap()
-	}
-}
-
-func (s *State) open(now time.Time) {
-	s.before, s.opened, s.admitted, s.got = s.opened, now, 0, 0
-	s.trying = false
-}
-
-// shorten makes the next shorter window of this, with the same quota.
-func (s *State) shorten() {
-	for i := len(silences) - 1; i >= 0; i-- {
-		if shorter := silences[i]; shorter < s.Window && shorter > longWindow {
-			s.Rate *= s.Window.Seconds() / shorter.Seconds()
-			s.Window = shorter
-			return
-		}
-	}
-	s.tested = true
 }
 
 // Next is the State after a reply that came at now.
@@ -249,7 +239,7 @@ func (s *State) onAccept(o Observation, now time.Time) {
 		s.recovered(o)
 		return
 	case s.refusals == 0 && s.Rate == 0:
-		s.allowed = 4 + max(s.accepted/32, min(s.accepted, int(0.0015*float64(s.rows))))
+		s.allowed = rampStart + max(s.accepted/rampPart, min(s.accepted, int(rampOfRows*float64(s.rows))))
 		return
 	case s.allowed < allInFlight:
 		s.allowed++
@@ -278,227 +268,11 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	if s.grown++; s.grown >= patience {
 		s.grown = 0
 		if s.Rate > s.ceiling {
-			s.step = min(0.4, 2*s.step)
+			s.step = min(widestStep, 2*s.step)
 			s.patience = min(s.patience, leastPatience)
 		}
 	}
 	s.cap()
-}
-
-// recovered is what the first request to be accepted after a refusal tells.
-func (s *State) recovered(o Observation) {
-	s.probing, s.allowed = false, 4
-	if s.fixed {
-		return
-	}
-	elapsed := o.Sent.Sub(s.base)
-	if s.Rate == 0 {
-		// The first burst, over the time until there was room again.
-		s.Rate = float64(s.got-1) / elapsed.Seconds()
-		s.from = s.Rate
-		s.patience = 50
-	}
-	switch {
-	case s.Window > 0:
-		if s.before.Equal(s.base) { // the window had been believed shorter
-			q := s.quota()
-			s.Window = snap(elapsed)
-			s.Rate = float64(q) / s.Window.Seconds()
-			s.tested = true
-		} else if s.base.Equal(s.opened) {
-			// Those in flight at the refusal count too.
-			s.measured = float64(s.got-1) / s.Window.Seconds()
-			s.Rate = s.measured
-		}
-	case o.Sent.Sub(s.refused) > longWindow && s.strikes < 2:
-		s.Window = snap(elapsed)
-		s.Rate = max(1, float64(s.got-1)) / s.Window.Seconds()
-		s.Reason = fmt.Sprintf("looks like a quota of %d in %v", s.quota(), s.Window)
-		s.tested = false
-		s.patience, s.step, s.grown = 4, 1, 0
-	}
-	s.gap = o.Sent.Sub(s.refusal)
-	s.open(o.Sent)
-	s.admitted, s.got = 1, 1
-	s.resumed = o.Sent
-	if s.saved = 0; s.Window == 0 && s.measured > 0 {
-		s.saved = s.makeup * s.Rate * o.Sent.Sub(s.refusal).Seconds()
-	}
-	s.cap()
-}
-
-// snap is the window that people set and that is over after d.
-func snap(d time.Duration) time.Duration {
-	for i := len(silences) - 1; i >= 0; i-- {
-		if silences[i] <= d+20*time.Millisecond {
-			return silences[i]
-		}
-	}
-	return d
-}
-
-// crowding sees whether refusals come whenever so many are in flight, and only
-// then, which is a limit on those in flight and not on the rate.
-func (s *State) crowding(o Observation) {
-	switch {
-	case s.probing || s.fixed || s.room < 0:
-		return
-	case s.room > 0:
-		if s.room--; s.accepted < firstPatience/2 || s.room < leastRoom-1 {
-			s.room = -1
-		}
-		return
-	case o.Among < leastRoom:
-		s.packed = 0
-	case s.crowd == 0 || s.crowded < 10:
-		s.packed++
-	default:
-		s.packed = 0
-	}
-	s.crowd, s.crowded = o.Among, 0
-	if s.packed >= 4 {
-		s.room = o.Among - 1
-		s.patience, s.grown = firstPatience, 0
-	}
-}
-
-// longer is the next longer window than w that people set.
-func longer(w time.Duration) time.Duration {
-	for _, d := range silences {
-		if d > w {
-			return d
-		}
-	}
-	return 2 * w
-}
-
-func (s *State) onRefusal(o Observation, now time.Time) {
-	wait := o.Hint.pause()
-	s.told = wait
-	if o.Stale {
-		// Old news, but for a longer pause.
-		if until := now.Add(wait); until.After(s.Until) {
-			s.Until = until
-		}
-		return
-	}
-	s.refusals++
-	s.Stops++
-	s.crowding(o)
-	var until time.Time
-	switch {
-	case s.probing:
-	case s.room > 0:
-		s.base = now
-		s.Reason = fmt.Sprintf("refused with %d in flight: room for %d", o.Among, s.room)
-	case s.fixed:
-		s.base = now
-	case s.Rate == 0:
-		s.first, s.firstTook = s.accepted, o.Sent.Sub(s.opened)
-		s.base = s.opened
-	case s.Window > 0 && s.got == 0:
-		s.base = s.before
-		if s.trying = !s.tested; s.trying {
-			// The test has failed: the next longer window is the one.
-			until = s.before.Add(longer(s.Window) + s.guard())
-		}
-		s.Reason = fmt.Sprintf("the window of %v was not over", s.Window)
-	case s.Window > 0 && (s.got < s.quota()/2 || wait > 0 && now.Add(wait).Sub(s.opened) > s.Window+1500*time.Millisecond):
-		s.strikes = 2
-		s.patience, s.step, s.grown = 50, firstStep, 0
-		s.base = now
-		s.Window = 0
-		s.Reason = fmt.Sprintf("no window: refused after %d", s.got)
-		s.accepted = 0
-	case s.Window > 0:
-		s.base = s.opened
-		if s.got < s.quota()*9/10 {
-			s.strikes++
-		}
-		until = s.opened.Add(s.Window + s.guard())
-		s.Rate = float64(s.got) / s.Window.Seconds()
-		s.measured = s.Rate
-		s.patience, s.step, s.grown = min(64, 2*s.patience), 1, 0
-		s.Reason = fmt.Sprintf("a quota of %d in %v", s.quota(), s.Window)
-	default:
-		s.base = now
-		m, took := float64(s.accepted), o.Sent.Sub(s.refusal).Seconds()
-		// The bucket saved up during the silence, or was soon full.
-		silent := s.resumed.Sub(s.refusal).Seconds()
-		low := m / max(took, 0.001)
-		high := min(s.Rate, m/max(0.001, took-silent+min(silent, sureDepth/s.Rate)))
-		if s.Rate > agree*s.from {
-			high = s.Rate
-		}
-		if s.saved > 0 {
-			if s.makeup /= 4; s.makeup < 0.2 {
-				s.makeup = 0
-			}
-			s.Reason = "refused while making up for a silence"
-			break
-		}
-		s.learn(low, high)
-		s.ceiling = s.Rate * agree
-		next := s.measured * (s.cut() + 0.5/max(1, m))
-		if m < 30 {
-			next = max(next, s.Rate/2)
-		}
-		s.Rate = min(s.Rate, next)
-		s.from = s.Rate
-		s.Reason = fmt.Sprintf("refused after %v accepted in %.2f s", m, took)
-	}
-	if !s.probing {
-		s.refused = now
-		s.accepted = 0
-	}
-	s.refusal = o.Sent
-	s.probing, s.allowed = true, 1
-	s.Until = s.silence(now, wait)
-	if wait == 0 && until.After(s.Until) {
-		s.Until = until
-	}
-}
-
-// cut is how far below a measurement the rate begins anew.
-func (s *State) cut() float64 { return 1 - min(0.03, max(0.005, 9/float64(s.patience))) }
-
-// learn takes a measurement in: the limit lies between low and high. If low is
-// what it was the last time it is the limit, and the better it is known, the
-// more rarely a higher rate is tried.
-func (s *State) learn(low, high float64) {
-	if s.low > 0 && math.Max(low, s.low) < agree*math.Min(low, s.low) {
-		s.measured = low
-		s.patience = min(2*max(s.patience, firstPatience/2), int(max(firstPatience, steady*low)))
-		s.patience = max(s.patience, int(costly*s.gap.Seconds()*low))
-	} else {
-		s.measured = (low + high) / 2
-		s.patience = min(firstPatience, max(20, s.accepted))
-	}
-	s.low, s.step, s.grown = low, firstStep, 0
-}
-
-// silence is until when to wait after a refusal.
-func (s *State) silence(now time.Time, asked time.Duration) time.Time {
-	least := leastSilence
-	if s.Rate > 0 && s.Window == 0 {
-		least = max(least, time.Duration(1.2/s.Rate*float64(time.Second)))
-	}
-	if asked > 0 {
-		return now.Add(max(asked, least))
-	}
-	for _, d := range silences {
-		at := s.base.Add(d + s.guard())
-		if d < time.Second || at.Sub(s.refused) < d/2 {
-			at = s.refused.Add(d)
-		}
-		if s.Window == 0 && s.Rate > 0 && at.Sub(now) < s.gap/2 {
-			continue
-		}
-		if at.Sub(now) >= least {
-			return at
-		}
-	}
-	return now.Add(min(LongestPause, now.Sub(s.refused)))
 }
 
 // Learned is what is worth keeping for the next run.
