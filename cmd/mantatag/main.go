@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,9 @@ func main() {
 // execute runs one command and returns its exit code.
 func execute(ctx context.Context, args []string) int {
 	l := lang.FromEnv(os.Getenv)
+	if i := slices.Index(args, "--lang"); i >= 0 && i+1 < len(args) {
+		_ = l.Set(args[i+1]) // a flag before it may be wrong, which is said in that language too
+	}
 	root := newRootCommand(l)
 	root.SetArgs(args)
 	return exitCode(os.Stderr, l, root.ExecuteContext(ctx))
@@ -54,7 +58,7 @@ Try it without an account:   mantatag run --sandbox clients.csv`,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().Var(l, "lang", "the language, where LC_ALL, LC_MESSAGES or LANG does not say it")
-	root.AddCommand(newRunCommand(l), newCheckCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(), newTokenCommand())
+	root.AddCommand(newRunCommand(l), newCheckCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(), newTokenCommand(l))
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		// Cobra's own shows its help for a shell that it does not know, and succeeds.

@@ -28,7 +28,8 @@ const (
 // progress counts what the pool tells and shows it: a bar on a terminal,
 // otherwise a log line every ten seconds.
 type progress struct {
-	total atomic.Int64 // rows of the input; 0 until counted
+	total atomic.Int64 // rows of the input, or their mappings; 0 until counted
+	split bool         // a row may ask for several mappings, which are what is counted
 
 	done, succeeded, failed, retryable, sent, throttled atomic.Int64
 
@@ -141,10 +142,10 @@ func (p *progress) show(t *terminal, bar bool, stop <-chan struct{}) {
 				Int64("failed", p.failed.Load()).Int64("retryable", p.retryable.Load()).
 				Int64("rate_limited", p.throttled.Load()).Float64("rows_per_second", round(perSecond))
 			done := p.lang.Number(p.done.Load())
-			said := p.lang.Say("%[1]s rows done", done)
+			said := p.lang.Say("%[1]s %[2]s done", done, p.unit())
 			if total := p.total.Load(); total > 0 {
 				line = line.Int64("rows", total)
-				said = p.lang.Say("%[1]s of %[2]s rows done", done, p.lang.Number(total))
+				said = p.lang.Say("%[1]s of %[2]s %[3]s done", done, p.lang.Number(total), p.unit())
 			}
 			if left > 0 {
 				line = line.Float64("eta_seconds", left.Round(time.Second).Seconds())
@@ -190,6 +191,14 @@ func (p *progress) showBar(t *terminal, stop <-chan struct{}) {
 	}
 }
 
+// unit is what is counted.
+func (p *progress) unit() lang.Word {
+	if p.split {
+		return lang.Word("mappings")
+	}
+	return lang.Word("rows")
+}
+
 // line is the text beside the bar.
 func (p *progress) line(now time.Time) string {
 	perSecond, left := p.rate(now)
@@ -197,7 +206,7 @@ func (p *progress) line(now time.Time) string {
 	if total := p.total.Load(); total > 0 {
 		rows += "/" + p.lang.Number(total)
 	}
-	parts := []string{p.lang.Say("%[1]s rows  %[2]s/s", rows, fmt.Sprintf("%.0f", perSecond))}
+	parts := []string{p.lang.Say("%[1]s %[2]s  %[3]s/s", rows, p.unit(), fmt.Sprintf("%.0f", perSecond))}
 	if left > 0 {
 		parts = append(parts, p.lang.Say("ETA %[1]s", p.lang.Duration(left)))
 	}

@@ -320,6 +320,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		return &worker.Stop{By: worker.ByInput, Message: s.lang.Error(err), Err: err}
 	}
 	defer rows.Close()
+	shown.split = s.read.SplitTags != ""
 	if found := rows.Layout(); found.Guessed {
 		s.log.Warn().Str("encoding", found.Encoding).Msg(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
 	}

@@ -11,10 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/worker/manta"
 )
 
-func newTokenCommand() *cobra.Command {
+func newTokenCommand(l *lang.Language) *cobra.Command {
 	var bot, api string
 	var from login
 	renew := &cobra.Command{
@@ -42,9 +43,9 @@ one. An expired token can still be renewed.`,
 			case err != nil:
 				return err
 			case finished:
-				_, err = fmt.Fprintln(os.Stdout, "An earlier renewal had been interrupted: its new pair is in place now, and nothing was asked of the API.")
+				_, err = fmt.Fprintln(os.Stdout, l.Say("An earlier renewal had been interrupted: its new pair is in place now, and nothing was asked of the API."))
 			default:
-				_, err = fmt.Fprintln(os.Stdout, "The new pair is in place, and the old one is dead.")
+				_, err = fmt.Fprintln(os.Stdout, l.Say("The new pair is in place, and the old one is dead."))
 			}
 			return err
 		},
