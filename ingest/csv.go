@@ -187,27 +187,20 @@ func (t *table) validText(text []byte) bool {
 // decodes the rest. Its reflection for each row would cost several times what
 // reading the row does, see BenchmarkRead.
 func (t *table) decode(rec *record, cells *[fieldCount][]byte) error {
-	plain := true
+	toDecode := false
 	for f, i := range t.at {
 		if i < 0 || i >= len(rec.cells) {
 			continue
 		}
-		cell := rec.cell(i)
-		if rec.quote && bytes.IndexByte(cell, '"') >= 0 {
-			cell = bytes.Trim(cell, " ")
-			inner := cell[1:max(1, len(cell)-1)]
-			plain = plain && cell[0] == '"' && bytes.IndexByte(inner, '"') < 0 && bytes.IndexByte(inner, '\n') < 0
-		}
-		cells[f] = cell
+		cells[f] = rec.cell(i)
+		toDecode = toDecode || rec.cells[i].kind == escaped
 	}
-	if !plain {
+	if toDecode {
 		return t.decoder.decode(cells)
 	}
-	if rec.quote {
-		for f, cell := range cells {
-			if len(cell) > 0 && cell[0] == '"' {
-				cells[f] = cell[1 : len(cell)-1]
-			}
+	for f, i := range t.at {
+		if len(cells[f]) > 0 && rec.cells[i].kind == enclosed {
+			cells[f] = cells[f][1 : len(cells[f])-1]
 		}
 	}
 	return nil
@@ -270,7 +263,7 @@ type feed struct{ bytes.Buffer }
 func readCells(r *record, delim byte) []string {
 	var in feed
 	for i := range r.cells {
-		in.add(bytes.TrimSpace(r.cell(i)), delim, i == 0)
+		in.add(r.cell(i), delim, i == 0)
 	}
 	in.WriteByte('\n')
 	cells, err := newCSVReader(&in, delim).Read()
@@ -283,6 +276,9 @@ func readCells(r *record, delim byte) []string {
 func (in *feed) add(cell []byte, delim byte, first bool) {
 	if !first {
 		in.WriteByte(delim)
+	}
+	if quoted := bytes.Trim(cell, " "); len(quoted) > 0 && quoted[0] == '"' {
+		cell = quoted // csv would take the space for the beginning of an unquoted cell
 	}
 	in.Write(cell)
 }

@@ -19,13 +19,25 @@ type record struct {
 	text   []byte // without line end
 	line   int64
 	cells  []span // where the cells stand in text, white space and quotes included
-	quote  bool   // there is a quotation mark in text
 	loose  bool   // quotation marks within a quoted cell were not doubled
 	hidden bool   // a sheet does not show it
 	fault  *Fault // the text could not be split: it is one line, and has no cells
 }
 
-type span struct{ from, to int }
+// span is where a cell stands.
+type span struct {
+	from, to int
+	kind     kind
+}
+
+// kind says how a cell's value is had from its text.
+type kind uint8
+
+const (
+	literal  kind = iota // it is the text
+	enclosed             // it is the text but for the quotation marks around it
+	escaped              // it has to be decoded
+)
 
 func (r *record) cell(i int) []byte { return r.text[r.cells[i].from:r.cells[i].to] }
 
@@ -183,7 +195,6 @@ func (f *framer) next(r *record) error {
 		r.splitPlain(f.delim)
 		return nil
 	}
-	r.quote = true
 	return f.splitQuoted(r, end, next)
 }
 
@@ -197,16 +208,22 @@ func (f *framer) splitQuoted(r *record, end, next int) error {
 			pos, more = f.unquoted(r, pos, end)
 			continue
 		}
+		form := enclosed
+		if p > pos {
+			form = escaped
+		}
 		for p++; ; {
 			q := bytes.IndexByte(f.data()[p:end], '"')
 			if q >= 0 {
 				p += q + 1
 				if p < end && f.data()[p] == '"' {
+					form = escaped
 					p++
 					continue
 				}
 				break
 			}
+			form = escaped
 			if next == len(f.data()) && f.err == io.EOF {
 				return f.stray(r, firstEnd, firstNext)
 			}
@@ -221,7 +238,9 @@ func (f *framer) splitQuoted(r *record, end, next int) error {
 			}
 			lines++
 		}
-		p = f.skipSpaces(p, end)
+		if after := f.skipSpaces(p, end); after > p {
+			p, form = after, escaped
+		}
 		if p < end && f.data()[p] != f.delim {
 			if lines == 1 && (f.splitLoose(r, end, false) || f.splitLoose(r, end, true)) {
 				f.give(r, end, next, 1)
@@ -229,7 +248,7 @@ func (f *framer) splitQuoted(r *record, end, next int) error {
 			}
 			return f.stray(r, firstEnd, firstNext)
 		}
-		r.cells = append(r.cells, span{pos, p})
+		r.cells = append(r.cells, span{pos, p, form})
 		pos, more = p+1, p < end
 	}
 	f.give(r, end, next, lines)
@@ -239,13 +258,16 @@ func (f *framer) splitQuoted(r *record, end, next int) error {
 // unquoted adds the cell at pos, and says where the next begins, if there is
 // one on the line.
 func (f *framer) unquoted(r *record, pos, end int) (next int, more bool) {
-	i := bytes.IndexByte(f.data()[pos:end], f.delim)
-	if i < 0 {
-		r.cells = append(r.cells, span{pos, end})
-		return end, false
+	to := end
+	if i := bytes.IndexByte(f.data()[pos:end], f.delim); i >= 0 {
+		to = pos + i
 	}
-	r.cells = append(r.cells, span{pos, pos + i})
-	return pos + i + 1, true
+	form := literal
+	if bytes.IndexByte(f.data()[pos:to], '"') >= 0 {
+		form = escaped
+	}
+	r.cells = append(r.cells, span{pos, to, form})
+	return to + 1, to < end
 }
 
 // splitLoose splits one line in which quotation marks are not doubled within
@@ -280,7 +302,7 @@ func (f *framer) splitLoose(r *record, end int, backslash bool) bool {
 				p = after
 			}
 		}
-		r.cells = append(r.cells, span{pos, p})
+		r.cells = append(r.cells, span{pos, p, escaped})
 		pos, more = p+1, p < end
 	}
 	return f.width == 0 || len(r.cells) == f.width
@@ -339,8 +361,8 @@ func (r *record) splitPlain(delim byte) {
 		if i < 0 {
 			break
 		}
-		r.cells = append(r.cells, span{from, from + i})
+		r.cells = append(r.cells, span{from: from, to: from + i})
 		from += i + 1
 	}
-	r.cells = append(r.cells, span{from, len(r.text)})
+	r.cells = append(r.cells, span{from: from, to: len(r.text)})
 }

@@ -96,14 +96,14 @@ func (s *sheet) next(r *record) (err error) {
 			if i > 0 {
 				s.text = append(s.text, ',')
 			}
-			from := len(s.text)
+			from, form := len(s.text), literal
 			if strings.ContainsAny(cell, ",\"\r\n") || strings.TrimSpace(cell) != cell {
 				s.text = quoteCell(s.text, []byte(cell))
-				r.quote = true
+				form = escaped
 			} else {
 				s.text = append(s.text, cell...)
 			}
-			r.cells = append(r.cells, span{from, len(s.text)})
+			r.cells = append(r.cells, span{from, len(s.text), form})
 		}
 		r.text = s.text
 		if len(s.text) > MaxRow {
