@@ -30,6 +30,7 @@ type State struct {
 	gap      time.Duration // the silence that ended the last refusals
 	tested   bool          // a shorter window was tried
 	trying   bool          // in this window
+	haste    float64       // of the quota, in mean rates
 	strikes  int           // times that what looked like a window was none
 	refusals int
 
@@ -112,7 +113,7 @@ const (
 
 // Start is the State at the start of a run.
 func Start(o Options, now time.Time) State {
-	s := State{allowed: rampStart, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, makeup: 1}
+	s := State{allowed: rampStart, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, makeup: 1, haste: haste}
 	switch {
 	case o.Rate > 0:
 		s.Rate, s.fixed, s.allowed = o.Rate, true, allInFlight
@@ -146,7 +147,7 @@ func (s State) pace() float64 {
 		r = 0
 	}
 	if s.Window > 0 {
-		r *= haste
+		r *= s.haste
 	} else if s.saved > 0 {
 		r *= catchUp
 	}
@@ -183,7 +184,9 @@ func (s State) Admit(now time.Time) (State, time.Duration) {
 			if used {
 				s.enlarge()
 			}
-			s.open(now)
+			if s.open(now); !s.tested {
+				s.allowed = rampStart // it may be too soon
+			}
 		} else if used {
 			return s, end.Sub(now)
 		}

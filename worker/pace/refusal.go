@@ -39,8 +39,10 @@ func (s *State) recovered(o Observation) {
 		s.patience, s.step, s.grown = firstWindows, 1, 0
 	}
 	s.gap = o.Sent.Sub(s.refusal)
-	s.open(o.Sent)
-	s.admitted, s.got = 1, 1
+	if s.Window == 0 || o.Sent.Sub(s.opened) > s.Window/2 || s.haste == haste {
+		s.open(o.Sent)
+		s.admitted, s.got = 1, 1
+	}
 	s.resumed = o.Sent
 	if s.saved = 0; s.Window == 0 && s.measured > 0 {
 		s.saved = s.makeup * s.Rate * o.Sent.Sub(s.refusal).Seconds()
@@ -78,6 +80,10 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 			until = s.before.Add(longer(s.Window) + s.guard())
 		}
 		s.Reason = fmt.Sprintf("the window of %v was not over", s.Window)
+	case s.Window > 0 && s.got < s.quota()/2 && wait <= rounding && s.haste > slowHaste:
+		s.haste = slowHaste
+		s.base = now
+		s.Reason = fmt.Sprintf("too much haste: refused after %d of %d", s.got, s.quota())
 	case s.Window > 0 && (s.got < s.quota()/2 || wait > 0 && now.Add(wait).Sub(s.opened) > s.Window+rounding):
 		s.strikes = 2
 		s.patience, s.step, s.grown = leastPatience, firstStep, 0

@@ -138,12 +138,17 @@ func scenarios() (all []scenario) {
 			most, refused, told = 1.08, 0.008, "no hint"
 		}
 		for _, w := range []quota{{50, time.Second, 12000}, {100, 10 * time.Second, 3000}, {500, 10 * time.Second, 12000}, {300, time.Minute, 3000}, {1000, time.Minute, 10500}} {
-			for name, l := range map[string]func() sandbox.Limiter{
-				"fixed":       func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: w.limit, Window: w.window} },
-				"fixed first": func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: w.limit, Window: w.window, FromFirst: true} },
-				"sliding log": func() sandbox.Limiter { return &sandbox.SlidingLog{Limit: w.limit, Window: w.window} },
+			for _, l := range []struct {
+				name    string
+				limiter func() sandbox.Limiter
+			}{
+				{"fixed", func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: w.limit, Window: w.window} }},
+				{"fixed first", func() sandbox.Limiter {
+					return &sandbox.FixedWindow{Limit: w.limit, Window: w.window, FromFirst: true}
+				}},
+				{"sliding log", func() sandbox.Limiter { return &sandbox.SlidingLog{Limit: w.limit, Window: w.window} }},
 			} {
-				add(scenario{group: "window, " + told, name: fmt.Sprintf("%s %d in %v", name, w.limit, w.window), limiter: l, hint: h, rows: w.rows, time: most, refused: refused})
+				add(scenario{group: "window, " + told, name: fmt.Sprintf("%s %d in %v", l.name, w.limit, w.window), limiter: l.limiter, hint: h, rows: w.rows, time: most, refused: refused})
 			}
 			for _, counts := range []bool{false, true} {
 				group, most, refused, name := "counter", 1.09, 0.013, "counter"

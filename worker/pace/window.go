@@ -14,7 +14,8 @@ const (
 	// The quota leaves at four times the mean rate, in a quarter of the window.
 	// At once would gain time in the last window of a job alone, and a sliding
 	// window opens again no faster than it was filled.
-	haste = 4.0
+	haste     = 4.0
+	slowHaste = 2.0 // after a refusal in the midst of a quota
 
 	// A larger quota is tried after 4 windows that went well, 8 after a trial
 	// that failed, in the end 64.
