@@ -10,9 +10,9 @@ import (
 var platforms = [...]string{"line", "facebook", "instagram", "liveChat", "whatsapp"}
 
 // platformOf finds the API's spelling of a platform, or "".
-func platformOf(s string) string {
+func platformOf(cell []byte) string {
 	for _, p := range platforms {
-		if strings.EqualFold(s, p) {
+		if len(cell) == len(p) && strings.EqualFold(string(cell), p) {
 			return p
 		}
 	}
@@ -25,7 +25,8 @@ type checker struct {
 	split              string             // stands between the tags of a cell; "" for one tag a cell
 	columns            [fieldCount]string // names for messages; empty where there is no column
 
-	both []byte
+	text strings.Builder // holds the ids of a run of rows: see ids
+
 	// In which columns the first rows have digits beyond the 15th that are not
 	// zero: no spreadsheet has rounded those.
 	intact [fieldCount]bool
@@ -45,10 +46,13 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 	if row.Err != nil {
 		return
 	}
-	row.Tag = string(bytes.TrimSpace(cells[fieldOneTag]))
-	several := c.split != "" || len(cells[fieldOneTag]) > 0
+	several := c.split != ""
+	if one := bytes.TrimSpace(cells[fieldOneTag]); len(one) > 0 {
+		row.Tag, several = string(one), true
+	}
+	lineID := isLineID(cells[fieldPlatformClient]) // nearly all are, and sound in every other way
 	for f := fieldTag; f <= fieldBot; f++ {
-		if len(cells[f]) == 0 || f == fieldTag && several {
+		if len(cells[f]) == 0 || f == fieldTag && several || f == fieldPlatformClient && lineID {
 			continue
 		}
 		if cells[f] = c.clean(row, f, cells[f]); row.Err != nil {
@@ -62,15 +66,17 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 	var m Mapping
 	m.ClientID, m.PlatformClientID = c.ids(cells[fieldClient], cells[fieldPlatformClient])
 	if platform := cells[fieldPlatform]; len(platform) > 0 {
-		m.Platform = platformOf(string(platform))
-		if m.Platform == "" {
+		if m.Platform = platformOf(platform); m.Platform == "" {
 			row.Err = c.fault(fieldPlatform, say("unknown-platform", string(platform)))
 			return
 		}
 	} else if m.PlatformClientID != "" {
 		m.Platform = c.platform
 	}
-	tag := bytes.TrimSpace(cells[fieldTag])
+	tag := cells[fieldTag]
+	if several {
+		tag = bytes.TrimSpace(tag)
+	}
 	switch {
 	case len(tag) == 0 && c.tag == "":
 		row.Err = c.fault(fieldTag, say("no-tag", c.nameOf(fieldTag)))
@@ -81,16 +87,21 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 	case m.ClientID == "" && m.PlatformClientID == "":
 		row.Err = c.fault(fieldClient, say("no-client"))
 	case len(tag) == 0:
-		row.Mapping, row.TagID = m, c.tag
-		c.oddID(row, cells[fieldPlatformClient])
+		m.TagID = c.tag
 	case several:
-		row.Platform = m.Platform
-		c.oddID(row, cells[fieldPlatformClient])
-		row.Mapping, c.wants = Mapping{}, m
+		c.wants = m
 		c.splitTags(row, tag, cells[fieldOneTag])
 	default:
-		row.Mapping, row.TagID = m, c.tagOf(tag)
-		c.oddID(row, cells[fieldPlatformClient])
+		m.TagID = c.tagOf(tag)
+	}
+	if row.Err != nil {
+		return
+	}
+	if !several || m.TagID != "" {
+		row.Mapping = m
+	}
+	if m.PlatformClientID != "" && !(lineID && m.Platform == "line") {
+		c.oddID(row, m.Platform, cells[fieldPlatformClient])
 	}
 }
 
@@ -136,13 +147,13 @@ func (c *checker) note(row *Row, f int, m Message, e Effect) {
 }
 
 // oddID notes an id that does not look like those of its platform.
-func (c *checker) oddID(row *Row, platformClientID []byte) {
-	rule := byPlatform[row.Platform]
-	if rule == nil || len(platformClientID) == 0 {
+func (c *checker) oddID(row *Row, platform string, id []byte) {
+	rule := byPlatform[platform]
+	if rule == nil {
 		return
 	}
-	if _, odd := rule.find(platformClientID); odd {
-		c.note(row, fieldPlatformClient, say(rule.ID, c.nameOf(fieldPlatformClient), excerpt(platformClientID)), rule.Effect)
+	if _, odd := rule.find(id); odd {
+		c.note(row, fieldPlatformClient, say(rule.ID, c.nameOf(fieldPlatformClient), excerpt(id)), rule.Effect)
 	}
 }
 
@@ -154,13 +165,17 @@ func excerpt(cell []byte) string {
 	return string(cell)
 }
 
-// ids makes strings of both ids in one allocation, the only one of most rows.
+// ids makes strings of both ids. They are parts of one long string, together
+// with those of the rows around, which saves allocating for each row.
 func (c *checker) ids(client, platformClient []byte) (string, string) {
-	if len(client) == 0 || len(platformClient) == 0 {
-		return string(client), string(platformClient)
+	if n := len(client) + len(platformClient); c.text.Cap()-c.text.Len() < n {
+		c.text = strings.Builder{}
+		c.text.Grow(max(4<<10, n))
 	}
-	c.both = append(append(c.both[:0], client...), platformClient...)
-	s := string(c.both)
+	c.text.Write(client)
+	c.text.Write(platformClient)
+	s := c.text.String()
+	s = s[len(s)-len(client)-len(platformClient):]
 	return s[:len(client)], s[len(client):]
 }
 

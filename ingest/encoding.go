@@ -2,8 +2,10 @@ package ingest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
@@ -62,10 +64,52 @@ func byMark(begins []byte) *charset {
 // decode gives the text in UTF-8. What cannot be decoded becomes U+FFFD, which
 // the row in which it stands is failed for.
 func (c *charset) decode(text io.Reader) io.Reader {
-	if c.coding == nil {
+	switch c {
+	case utf8Text:
 		return text
+	case utf16LE, utf16BE:
+		return transform.NewReader(text, c.coding.NewDecoder())
 	}
-	return transform.NewReader(text, c.coding.NewDecoder())
+	return transform.NewReader(text, asciiRuns{c.coding.NewDecoder()})
+}
+
+// asciiRuns decodes a text that is mostly ASCII, as tables of ids are, by
+// giving only the rest to a decoder. The decoder must keep no state between
+// characters, and none of them may have a byte below '0' after its first.
+type asciiRuns struct{ transform.Transformer }
+
+func (a asciiRuns) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
+	for {
+		n := copy(dst[nDst:], src[nSrc:nSrc+asciiPrefix(src[nSrc:])])
+		nDst, nSrc = nDst+n, nSrc+n
+		if nSrc == len(src) {
+			return nDst, nSrc, nil
+		}
+		if src[nSrc] < utf8.RuneSelf {
+			return nDst, nSrc, transform.ErrShortDst
+		}
+		end := nSrc
+		for end < len(src) && src[end] >= '0' {
+			end++
+		}
+		d, s, err := a.Transformer.Transform(dst[nDst:], src[nSrc:end], atEOF || end < len(src))
+		nDst, nSrc = nDst+d, nSrc+s
+		if err != nil {
+			return nDst, nSrc, err
+		}
+	}
+}
+
+// asciiPrefix is how many bytes are ASCII.
+func asciiPrefix(b []byte) int {
+	n := 0
+	for len(b)-n >= 8 && binary.LittleEndian.Uint64(b[n:])&0x8080808080808080 == 0 {
+		n += 8
+	}
+	for n < len(b) && b[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
 }
 
 // sample decodes some text for a person to look at.

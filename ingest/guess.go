@@ -90,11 +90,10 @@ func beyondASCII(text io.Reader, head []byte) (evidence []byte, whole bool, err 
 	return append(bytes.Clone(evidence), more...), len(more) < evidenceLength, err
 }
 
+// indexBeyond is where the first byte beyond ASCII stands, or -1.
 func indexBeyond(b []byte) int {
-	for i, c := range b {
-		if c >= utf8.RuneSelf {
-			return i
-		}
+	if n := asciiPrefix(b); n < len(b) {
+		return n
 	}
 	return -1
 }

@@ -1,9 +1,12 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"golang.org/x/text/encoding/japanese"
 )
@@ -82,4 +85,22 @@ func TestUndecodable(t *testing.T) {
 	text = append(text, encode(t, big5, "c2,t\n"+strings.Repeat("陳淑芬,c3,t\n", 40))...)
 	rows, _ := readAll(t, string(text), Options{})
 	compare(t, rows[:3], []string{"1@2 t c1   | 王小明,c1,t | ", "2@3 !bad-text | 李大\uFFFD,c2,t | ", "3@4 t c3   | 陳淑芬,c3,t | "})
+}
+
+// Decoding by runs of ASCII is decoding, however the text is cut.
+func FuzzASCIIRuns(f *testing.F) {
+	f.Add([]byte("a,許功蓋,\xA4,b\n\x81\x30\x81\x30"), uint8(3))
+	f.Fuzz(func(t *testing.T, text []byte, size uint8) {
+		for _, c := range []*charset{big5, gb18030, western} {
+			want, err := c.coding.NewDecoder().Bytes(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := iotest.OneByteReader(bytes.NewReader(text))
+			got, err := io.ReadAll(c.decode(io.MultiReader(io.LimitReader(in, int64(size)), bytes.NewReader(text[min(len(text), int(size)):]))))
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %q, %v, want %q", c.name, got, err, want)
+			}
+		}
+	})
 }

@@ -91,7 +91,7 @@ func open(name string, o Options) (*Reader, error) {
 		return nil, &InputError{Message: say("bad-format", o.Format)}
 	}
 	if o.Platform != "" {
-		platform := platformOf(o.Platform)
+		platform := platformOf([]byte(o.Platform))
 		if platform == "" {
 			return nil, &InputError{Message: say("bad-platform", o.Platform)}
 		}
@@ -201,7 +201,7 @@ const firstRows = 500
 // lookAhead reads the first rows twice: to learn what ids look like in their
 // columns, and then to say what is found in them.
 func (r *Reader) lookAhead(open func(*checker) (rows, error)) {
-	ahead := *r.checker
+	ahead := checker{tag: r.checker.tag, platform: r.checker.platform, bot: r.checker.bot, split: r.checker.split}
 	for _, ahead.learn = range []bool{true, false} {
 		rows, err := open(&ahead)
 		if err != nil {

@@ -255,17 +255,19 @@ func innerSpace(cell []byte) ([]byte, bool) {
 
 func beyondASCIIOnly(cell []byte) ([]byte, bool) { return nil, indexBeyond(cell) >= 0 }
 
-// notLine tells ids that are not LINE's: U and 32 hexadecimal digits.
-func notLine(cell []byte) ([]byte, bool) {
+func notLine(cell []byte) ([]byte, bool) { return nil, !isLineID(cell) }
+
+// isLineID tells LINE's ids: U and 32 hexadecimal digits.
+func isLineID(cell []byte) bool {
 	if len(cell) != 33 || cell[0] != 'U' {
-		return nil, true
+		return false
 	}
 	for _, c := range cell[1:] {
 		if class[c] != digit && (c < 'a' || c > 'f') {
-			return nil, true
+			return false
 		}
 	}
-	return nil, false
+	return true
 }
 
 func holds(part string) func([]byte) ([]byte, bool) {
