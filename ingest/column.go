@@ -182,12 +182,16 @@ func (n *names) noColumn(f int, header []string) *InputError {
 	return e
 }
 
-// nearest is the column whose name is most like the field's, if any is.
+// nearest is the column, of those that stand for nothing, whose name is most
+// like the field's, if any is.
 func (n *names) nearest(f int, header []string) string {
 	best, at := "", 1<<30
 	for _, h := range header {
 		name := foldName(h)
 		if name == "" || len(name) > 100 || strings.HasPrefix(name, foldName(ownPrefix)) {
+			continue
+		}
+		if other, _ := n.fieldOf(h); other >= 0 {
 			continue
 		}
 		for _, want := range append([]string{n.fields[f]}, aliases[f]...) {

@@ -77,7 +77,8 @@ type Reader struct {
 
 // Open opens the file with that name and finds out its format, its header and
 // what stands where. An error that is due to the file or the options is an
-// [*InputError].
+// [*InputError]. Close the reader when done: it has a goroutine that reads
+// ahead.
 func Open(name string, o Options) (*Reader, error) {
 	r, err := open(name, o)
 	if err != nil {
@@ -251,7 +252,8 @@ func (r *Reader) Next() (Row, error) {
 // Layout is what was found out about the input.
 func (r *Reader) Layout() Layout { return r.rows.layout() }
 
-// Close closes the file. There is nothing to lose in it, and so no error.
+// Close closes the file and ends the reading ahead. There is nothing to lose,
+// and so no error.
 func (r *Reader) Close() error {
 	for _, f := range slices.Backward(r.close) {
 		f()
