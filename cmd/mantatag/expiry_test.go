@@ -17,23 +17,23 @@ import (
 	"mantatag/worker/pace"
 )
 
-func tokenOf(payload string) string {
+func jwt(payload string) string {
 	b64 := base64.RawURLEncoding.EncodeToString
 	return b64([]byte(`{"alg":"none"}`)) + "." + b64([]byte(payload)) + ".x"
 }
 
 func TestExpiry(t *testing.T) {
 	for token, want := range map[string]int64{
-		tokenOf(`{"exp":1790000000}`):              1790000000,
-		tokenOf(`{"exp":1.79e9}`):                  1790000000,
-		tokenOf(`{"iat":1}`):                       0,
-		tokenOf(`{"exp":"tomorrow"}`):              0,
-		tokenOf(`{"exp":-5}`):                      0,
-		tokenOf(`{"exp":1e300}`):                   0,
+		jwt(`{"exp":1790000000}`):              1790000000,
+		jwt(`{"exp":1.79e9}`):                  1790000000,
+		jwt(`{"iat":1}`):                       0,
+		jwt(`{"exp":"tomorrow"}`):              0,
+		jwt(`{"exp":-5}`):                      0,
+		jwt(`{"exp":1e300}`):                   0,
 		"a.b.c":                                0,
 		"no JWT":                               0,
 		"a." + strings.Repeat("=", 8) + ".b":   0,
-		tokenOf(`{"exp":1790000000}`) + ".another": 0,
+		jwt(`{"exp":1790000000}`) + ".another": 0,
 	} {
 		got := expiry(token)
 		if want == 0 && !got.IsZero() || want != 0 && got.Unix() != want {
@@ -60,9 +60,9 @@ func TestExpiryWarning(t *testing.T) {
 		{"renewed by the run", 10 * time.Minute, 10, true, -1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			token := tokenOf(`{}`)
+			token := jwt(`{}`)
 			if tt.exp != 0 {
-				token = tokenOf(fmt.Sprintf(`{"exp":%d}`, time.Now().Add(tt.exp).Unix()))
+				token = jwt(fmt.Sprintf(`{"exp":%d}`, time.Now().Add(tt.exp).Unix()))
 			}
 			english := lang.New(lang.English)
 			var said bytes.Buffer
