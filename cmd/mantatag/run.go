@@ -418,7 +418,7 @@ func (s *session) greet() {
 		s.log.Info().Int("session", sessions).Msg(s.lang.Say("starting the job in %[1]s", s.dir))
 	}
 	for _, note := range s.journal.Notes() {
-		s.log.Warn().Msg(note)
+		s.log.Warn().Msg(s.lang.Say(note.Format, note.Args...))
 	}
 	if exp := expiry(s.api.cred.Token); !exp.IsZero() && exp.Before(time.Now()) {
 		s.log.Warn().Time("exp", exp).Msg(s.lang.Say("the token says that it expired at %[1]s; the API will refuse it unless this machine's clock is wrong", exp.Local().Format("2006-01-02 15:04")))

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -35,7 +34,7 @@ func (j *Journal) compact(r *replay, openFile OpenFile) (*replay, error) {
 	size, err := j.writeCompact(temp, r, openFile)
 	if err != nil {
 		os.Remove(temp)
-		j.notes = append(j.notes, fmt.Sprintf("%s could not be rewritten compactly, and stays as it is: %v", j.name, err))
+		j.note("%[1]s could not be rewritten compactly, and stays as it is: %[2]v", j.name, err)
 		return r, nil
 	}
 	// Windows does not rename over an open file.
@@ -44,13 +43,13 @@ func (j *Journal) compact(r *replay, openFile OpenFile) (*replay, error) {
 	}
 	if err := os.Rename(temp, j.name); err != nil {
 		os.Remove(temp)
-		j.notes = append(j.notes, fmt.Sprintf("%s could not be rewritten compactly, and stays as it is: %v", j.name, err))
+		j.note("%[1]s could not be rewritten compactly, and stays as it is: %[2]v", j.name, err)
 		return j.replay(openFile)
 	}
 	if err := syncDir(j.dir); err != nil {
 		return nil, &DiskError{j.dir, err}
 	}
-	j.notes = append(j.notes, fmt.Sprintf("%s was rewritten compactly, from %d bytes to %d", j.name, r.end, size))
+	j.note("%[1]s was rewritten compactly, from %[2]d bytes to %[3]d", j.name, r.end, size)
 	return j.replay(openFile)
 }
 

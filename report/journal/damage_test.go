@@ -250,7 +250,7 @@ func TestTornTailIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, j := range []*Journal{view(t, dir), open(t, dir)} {
-		if notes := j.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "unfinished bytes") {
+		if notes := j.Notes(); len(notes) != 1 || !strings.Contains(notes[0].String(), "unfinished bytes") {
 			t.Errorf("%q", notes)
 		}
 		closed(t, j)

@@ -35,7 +35,7 @@ type Journal struct {
 	file   File
 	lock   *flock.Flock // nil: opened by View
 	header header
-	notes  []string
+	notes  []Note
 
 	mu       sync.Mutex
 	index    index
@@ -157,7 +157,7 @@ func (j *Journal) take(r *replay) {
 // noteTorn tells what an interrupted write left at the end of the file.
 func (j *Journal) noteTorn(r *replay) {
 	if r.size > r.end {
-		j.notes = append(j.notes, fmt.Sprintf("the last write to %s was cut short; its %d unfinished bytes, after line %d, are left out", j.name, r.size-r.end, r.lines))
+		j.note("the last write to %[1]s was cut short; its %[2]d unfinished bytes, after line %[3]d, are left out", j.name, r.size-r.end, r.lines)
 	}
 }
 
@@ -224,7 +224,20 @@ func (j *Journal) Created() time.Time { return j.header.Created }
 
 // Notes are sentences on what was found and done when the journal was opened,
 // for the log; mostly there are none.
-func (j *Journal) Notes() []string { return slices.Clone(j.notes) }
+func (j *Journal) Notes() []Note { return slices.Clone(j.notes) }
+
+// Note is a sentence as a format of fmt with its arguments, so that it can be
+// said in another language. String says it in English.
+type Note struct {
+	Format string
+	Args   []any
+}
+
+func (n Note) String() string { return fmt.Sprintf(n.Format, n.Args...) }
+
+func (j *Journal) note(format string, args ...any) {
+	j.notes = append(j.notes, Note{format, args})
+}
 
 // Lookup returns what is known of a mapping; the zero Ref: nothing. What was
 // appended counts when it is durable.

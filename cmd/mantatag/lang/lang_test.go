@@ -17,7 +17,7 @@ import (
 )
 
 // sayers are the functions whose first argument is a key.
-var sayers = []string{"Say", "say", "sayf", "usagef", "Word"}
+var sayers = []string{"Say", "say", "sayf", "usagef", "note", "Word"}
 
 // keys are all sentences that the program has: those that go by a name, and
 // those that stand in the source.
@@ -32,7 +32,7 @@ func keys(t *testing.T) map[string]string {
 // sentences are the keys in the source of the packages that write English out.
 func sentences(t *testing.T) map[string]bool {
 	found := map[string]bool{}
-	for _, dir := range []string{"..", ".", "../../../worker", "../../../worker/manta"} {
+	for _, dir := range []string{"..", ".", "../../../worker", "../../../worker/manta", "../../../report/journal"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no source in %s: %v", dir, err)
