@@ -242,6 +242,9 @@ func (s *State) onAccept(o Observation, now time.Time) {
 		s.recovered(o)
 		return
 	case s.refusals == 0 && s.Rate == 0:
+		if s.accepted == 1 {
+			s.opened = now // a window that began with it has begun by now
+		}
 		s.allowed = rampStart + max(s.accepted/rampPart, min(s.accepted, int(rampOfRows*float64(s.rows))))
 		return
 	case s.allowed < allInFlight:

@@ -26,7 +26,7 @@ func TestFigures(t *testing.T) {
 		"concurrency cap | cap 10":                        {1.30, 0.004},
 		"ban, Retry-After | 20/s burst 50, ban 10s":       {1.35, 0.006},
 		"R, R/4, 2R | token 20/s":                         {1.40, 0.006},
-		"rival | token 20/s, a quarter gone":              {1.02, 0.005},
+		"rival | token 20/s, a quarter gone":              {1.02, 0.006},
 		"RateLimit | fixed 1000 in 1m":                    {1.06, 0.008},
 		"none":                                            {1.03, 0.0001},
 	}

@@ -9,6 +9,7 @@ import (
 // recovered is what the first request to be accepted after a refusal tells.
 func (s *State) recovered(o Observation) {
 	s.probing, s.allowed = false, rampStart
+	s.Reason = fmt.Sprintf("accepted again after a silence of %v", o.Sent.Sub(s.refusal).Round(time.Millisecond))
 	if s.fixed {
 		return
 	}
@@ -23,8 +24,10 @@ func (s *State) recovered(o Observation) {
 	case s.Window > 0:
 		if s.before.Equal(s.base) { // the window had been believed shorter
 			q := s.quota()
+			was := s.Window
 			s.Window = snap(elapsed)
 			s.Rate = float64(q) / s.Window.Seconds()
+			s.haste = min(haste, s.haste*s.Window.Seconds()/was.Seconds())
 			s.tested = true
 		} else if s.base.Equal(s.opened) {
 			// Those in flight at the refusal count too.
@@ -65,14 +68,17 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 	var until time.Time
 	switch {
 	case s.probing:
+		s.Reason = fmt.Sprintf("still refused after a silence of %v", o.Sent.Sub(s.refusal).Round(time.Millisecond))
 	case s.room > 0:
 		s.base = now
 		s.Reason = fmt.Sprintf("refused with %d in flight: room for %d", o.Among, s.room)
 	case s.fixed:
 		s.base = now
+		s.Reason = "refused, though at the rate that was asked for"
 	case s.Rate == 0:
 		s.first, s.firstTook = s.accepted, o.Sent.Sub(s.opened)
 		s.base = s.opened
+		s.Reason = fmt.Sprintf("the first refusal, after %d accepted", s.accepted)
 	case s.Window > 0 && s.got == 0:
 		s.base = s.before
 		if s.trying = !s.tested; s.trying {

@@ -56,7 +56,9 @@ func (s *State) open(now time.Time) {
 func (s *State) shorten() {
 	for i := len(silences) - 1; i >= 0; i-- {
 		if shorter := silences[i]; shorter < s.Window && shorter > longWindow {
-			s.Rate *= s.Window.Seconds() / shorter.Seconds()
+			longer := s.Window.Seconds() / shorter.Seconds()
+			s.Rate *= longer
+			s.haste = max(1.25, s.haste/longer) // no faster than it was filled
 			s.Window = shorter
 			return
 		}
