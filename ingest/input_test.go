@@ -163,11 +163,11 @@ func TestChangedWhileRead(t *testing.T) {
 			_, err = f.WriteString("9999,t\n")
 			return errors.Join(err, f.Close())
 		}},
-		{"shrunk", func(name string) error { return os.Truncate(name, 700_000) }},
+		{"shrunk", func(name string) error { return os.Truncate(name, 450_000) }},
 		{"overwritten", func(name string) error { return os.Chtimes(name, time.Time{}, time.Now().Add(time.Hour)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			name := write(t, "clientId,tagId\n"+strings.Repeat("client,t\n", 100_000)+"clie")
+			name := write(t, "clientId,tagId\n"+strings.Repeat("client,t\n", 60_000)+"clie")
 			r, err := Open(name, Options{Encoding: "utf-8", Tag: "t"})
 			if err != nil {
 				t.Fatal(err)
