@@ -103,6 +103,9 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 	}
 	defer in.Close()
 	if o.output != "" {
+		if sameFile(o.output, input) {
+			return usagef("--output %s is the input itself, which stays as it is: give another name", o.output)
+		}
 		s.rejects = report.NewRejects(o.output, in.Layout(), o.lang.Named)
 		defer s.rejects.Abort()
 	}
@@ -130,6 +133,12 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		return exitStatus(c.ExitCode)
 	}
 	return err
+}
+
+func sameFile(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }
 
 // calledAs gives an input that was kept the name that the user knows.

@@ -45,9 +45,9 @@ func execute(ctx context.Context, args []string) int {
 func newRootCommand(l *lang.Language) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mantatag",
-		Short: "Tags the clients of a MantaGO bot from a CSV or NDJSON file, and says what became of each row",
-		Long: `mantatag reads clients and tags from a CSV, TSV or NDJSON file and has each
-tag put on its client by the MantaGO API: as fast as the API's rate limit
+		Short: "Tags the clients of a MantaGO bot from a CSV, Excel or NDJSON file, and says what became of each row",
+		Long: `mantatag reads clients and tags from a CSV, TSV, NDJSON or Excel file and has
+each tag put on its client by the MantaGO API: as fast as the API's rate limit
 allows, and in such a way that an interrupted run goes on where it was.
 
 Try it without an account:   mantatag run --sandbox clients.csv`,

@@ -117,7 +117,8 @@ var zhCommand = map[string]string{
 	"the job's file %[1]s cannot be used: %[2]v; what was recorded is safe: mend the cause and run the same command again": "無法使用工作的檔案 %[1]s：%[2]v；已記錄的都還在：請排除原因後再執行同一個指令",
 	"the journal was written by a newer mantatag; update mantatag and run the same command again":                          "這份日誌由較新的 mantatag 寫成；請更新 mantatag 後再執行同一個指令",
 
-	"--output %s cannot be written: %v": "無法寫入 --output %s：%v",
+	"--output %s is the input itself, which stays as it is: give another name": "--output %s 就是輸入檔，而輸入檔不會改動：請用別的檔名",
+	"--output %s cannot be written: %v":                                        "無法寫入 --output %s：%v",
 
 	// Flags.
 	"--%s %q: %v":    "--%s %q：%v",
