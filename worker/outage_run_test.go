@@ -136,7 +136,7 @@ func TestOutageTooLong(t *testing.T) {
 					Outages: []sandbox.Outage{{After: time.Second, For: 24 * time.Hour, Fault: fault}}})
 				p.OutageTimeout = 5 * time.Minute
 				start := time.Now()
-				if got := by(t, p.Run(t.Context(), t.Context(), clients(100_000))); got != ByOutage {
+				if got := by(t, p.Run(t.Context(), t.Context(), clients(20_000))); got != ByOutage {
 					t.Errorf("stopped by %q", got)
 				}
 				// The time-out counts from the first failure, which of a stalled

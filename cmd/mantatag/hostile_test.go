@@ -96,7 +96,7 @@ func TestServersThatBreakEveryRule(t *testing.T) {
 				}
 				write(t, filepath.Join(dir, "rows.csv"), "tagId,clientId\n"+rows.String())
 				// Ten requests one after the other are an outage, however slow.
-				r := runProgram(t, dir, server.URL, nil, "run", "rows.csv", "--timeout", "200ms", "--outage-timeout", "1s", "--retries", "50")
+				r := runProgram(t, dir, server.URL, nil, "run", "rows.csv", "--timeout", "100ms", "--outage-timeout", "300ms", "--retries", "50")
 				code, by := 4, "outage"
 				if fault == sandbox.Redirected {
 					code, by = 2, "config"
@@ -321,7 +321,7 @@ func TestNoSecretIsTold(t *testing.T) {
 			write(t, filepath.Join(private, "secret"), secret+"\n")
 			env := []string{"MANTATAG_TOKEN=" + token, "MANTATAG_SECRET=" + secret, "MANTATAG_BOT_ID=b"}
 			files := []string{"--token-file", filepath.Join(private, "token"), "--secret-file", filepath.Join(private, "secret")}
-			talk := []string{"--log-level", "debug", "--outage-timeout", "1s", "--retries", "2"}
+			talk := []string{"--log-level", "debug", "--outage-timeout", "300ms", "--retries", "2"}
 			var said strings.Builder
 			for _, args := range [][]string{
 				append([]string{"check", "rows.csv"}, files...),

@@ -72,7 +72,7 @@ func TestKill(t *testing.T) {
 
 	api := &counter{arrivals: map[string][]int{}}
 	server := httptest.NewServer(api)
-	defer server.Close()
+	t.Cleanup(server.Close) // which waits for handlers, and they for the lock
 	host := strings.TrimPrefix(server.URL, "http://")
 
 	start := func() *exec.Cmd {
@@ -130,6 +130,8 @@ func TestKill(t *testing.T) {
 		t.Fatalf("the last run: %v", err)
 	}
 
+	api.mu.Lock()
+	defer api.mu.Unlock()
 	lost, again, twice, unannounced := 0, 0, 0, 0
 	for i := range rows {
 		client := "c" + strconv.Itoa(i)
