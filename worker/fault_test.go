@@ -218,7 +218,8 @@ func TestDiskFailsInMidRun(t *testing.T) {
 		{err: syscall.ENOSPC, short: true},
 		{err: syscall.EIO, once: true},
 	} {
-		for n, failed := 6, true; failed; n += 3 { // the first few are Open's and Begin's: report/journal tests those
+		n := 6 // the first few operations are Open's and Begin's: report/journal tests those
+		for failed := true; failed; n += 3 {
 			synctest.Test(t, func(t *testing.T) {
 				dir := t.TempDir()
 				d := &badDisk{failAt: n, err: fault.err, short: fault.short, once: fault.once}
@@ -263,6 +264,9 @@ func TestDiskFailsInMidRun(t *testing.T) {
 					}
 				}
 			})
+		}
+		if n < 30 {
+			t.Errorf("%v: only %d operations were tried", fault.err, n)
 		}
 	}
 }
