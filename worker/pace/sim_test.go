@@ -40,7 +40,6 @@ type simulation struct {
 	events eventHeap
 	serial int
 	copy   []*runner
-	sent   int
 }
 
 type runner struct {
