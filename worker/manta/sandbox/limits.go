@@ -384,8 +384,10 @@ func until(now, t time.Time) time.Duration {
 	return t.Sub(now)
 }
 
-// windowStart is the last multiple of window since 1970.
+// windowStart is the last multiple of window since 1970. It has no monotonic
+// reading: two calls in one window are to return the same time.
 func windowStart(now time.Time, window time.Duration) time.Time {
+	now = now.Round(0)
 	into := now.UnixNano() % int64(window)
 	if into < 0 { // before 1970
 		into += int64(window)

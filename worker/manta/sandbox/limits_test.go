@@ -146,3 +146,23 @@ func TestIdeal(t *testing.T) {
 		}
 	}
 }
+
+// TestCountersByTheRealClock: a reading of the real clock is a wall time and a
+// monotonic one, taken a few nanoseconds apart, and windows begin at wall times.
+func TestCountersByTheRealClock(t *testing.T) {
+	for _, l := range []Limiter{
+		&SlidingCounter{Limit: 10, Window: time.Hour},
+		&FixedWindow{Limit: 10, Window: time.Hour},
+	} {
+		in := 0
+		for range 1000 {
+			if l.Take(time.Now()).OK {
+				in++
+			}
+		}
+		// The hour may turn meanwhile.
+		if in > 20 {
+			t.Errorf("%T let %d in", l, in)
+		}
+	}
+}
