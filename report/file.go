@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"mantatag/report/journal"
@@ -29,21 +28,8 @@ type disk struct {
 
 var realDisk = disk{
 	create:  func(dir, pattern string) (handle, error) { return os.CreateTemp(dir, pattern) },
-	rename:  os.Rename,
-	syncDir: syncDir,
-}
-
-// syncDir makes the names in a folder durable. Windows cannot, and does not
-// need it.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	rename:  journal.Replace,
+	syncDir: journal.SyncDir,
 }
 
 // tempSuffix ends the names of files that are being written.

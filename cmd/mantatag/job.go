@@ -69,7 +69,8 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 			return "", err
 		}
 	}
-	if err = os.Rename(temp, name); err != nil {
+	// The journal will speak of its rows: the name has to be as durable.
+	if err = errors.Join(journal.Replace(temp, name), journal.SyncDir(job)); err != nil {
 		return "", usagef("standard input cannot be kept in the job folder: %w", err)
 	}
 	return name, nil

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"mantatag/report"
+	"mantatag/report/journal"
 	"mantatag/worker/manta"
 )
 
@@ -62,16 +62,7 @@ func newPairFiles(token, secret string) *pairFiles {
 		create: func(name string) (pairFile, error) {
 			return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		},
-		syncDir: func(dir string) error {
-			if runtime.GOOS == "windows" {
-				return nil // it cannot, and does not need it
-			}
-			d, err := os.Open(dir)
-			if err != nil {
-				return err
-			}
-			return errors.Join(d.Sync(), d.Close())
-		},
+		syncDir: journal.SyncDir,
 		replace: func(name string, text []byte) error { return report.WriteFile(name, text) },
 		remove:  os.Remove,
 	}}

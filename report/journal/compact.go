@@ -41,12 +41,12 @@ func (j *Journal) compact(r *replay, openFile OpenFile) (*replay, error) {
 	if err := j.file.Close(); err != nil {
 		return nil, &DiskError{j.name, err}
 	}
-	if err := os.Rename(temp, j.name); err != nil {
+	if err := Replace(temp, j.name); err != nil {
 		os.Remove(temp)
 		j.note("%[1]s could not be rewritten compactly, and stays as it is: %[2]v", j.name, err)
 		return j.replay(openFile)
 	}
-	if err := syncDir(j.dir); err != nil {
+	if err := SyncDir(j.dir); err != nil {
 		return nil, &DiskError{j.dir, err}
 	}
 	j.note("%[1]s was rewritten compactly, from %[2]d bytes to %[3]d", j.name, r.end, size)

@@ -1,12 +1,14 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -35,9 +37,9 @@ func openOSFile(name string, flag int, perm os.FileMode) (File, error) {
 	return os.OpenFile(name, flag, perm)
 }
 
-// syncDir makes the names in a folder durable. Windows cannot, and does not
+// SyncDir makes the names in a folder durable. Windows cannot, and does not
 // need it.
-func syncDir(dir string) error {
+func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
@@ -48,6 +50,24 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// Replace renames a file, over one that may be there already. On Windows, where
+// that fails while another process has either open, be it a virus scanner for a
+// moment, it tries again for about two seconds.
+func Replace(from, to string) error {
+	err := os.Rename(from, to)
+	for pause := time.Millisecond; pause < 2*time.Second && inUse(err); pause *= 2 {
+		time.Sleep(pause)
+		err = os.Rename(from, to)
+	}
+	return err
+}
+
+// inUse reports whether err is how Windows says that a file is open elsewhere.
+func inUse(err error) bool {
+	const accessDenied, sharingViolation = syscall.Errno(5), syscall.Errno(32)
+	return runtime.GOOS == "windows" && (errors.Is(err, accessDenied) || errors.Is(err, sharingViolation))
+}
+
 // makeDir makes the folder of a job, and its name durable, if it is not there.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
@@ -56,15 +76,21 @@ func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return SyncDir(filepath.Dir(dir))
 }
+
+// lockWait is how long a busy lock is tried for. Running may hold it for a
+// moment, which is no reason to refuse a run.
+const lockWait = 200 * time.Millisecond
 
 // lock takes the lock of a job folder, or fails with ErrLocked.
 func lock(dir string) (*flock.Flock, error) {
 	path := filepath.Join(dir, lockName)
 	l := flock.New(path, flock.SetPermissions(0o600))
-	ok, err := l.TryLock()
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	ok, err := l.TryLockContext(ctx, lockWait/40)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, &DiskError{path, err}
 	}
 	if ok {
@@ -80,14 +106,19 @@ func lock(dir string) (*flock.Flock, error) {
 	return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
 }
 
-// Running reports whether a run has the job of the folder dir.
+// Running reports whether a run has the job of the folder dir. It changes
+// nothing there, and keeps no run from beginning.
 func Running(dir string) bool {
-	l, err := lock(dir)
-	if err != nil {
-		return errors.Is(err, ErrLocked)
+	path := filepath.Join(dir, lockName)
+	if _, err := os.Stat(path); err != nil {
+		return false
 	}
-	l.Unlock()
-	return false
+	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	free, err := l.TryRLock()
+	if free {
+		l.Unlock()
+	}
+	return err == nil && !free
 }
 
 // Retire renames the folder of a job to a dated name beside it, so that a new
@@ -116,7 +147,7 @@ func Retire(dir string, now time.Time) (string, error) {
 	if err := os.Rename(dir, old); err != nil {
 		return "", &DiskError{dir, err}
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := SyncDir(filepath.Dir(dir)); err != nil {
 		return "", &DiskError{filepath.Dir(dir), err}
 	}
 	return old, nil

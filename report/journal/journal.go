@@ -192,7 +192,7 @@ func (j *Journal) resume(r *replay, host string) error {
 	if err := j.file.Sync(); err != nil {
 		return err
 	}
-	return syncDir(j.dir)
+	return SyncDir(j.dir)
 }
 
 // rewrite writes the bytes from from to to once more. After a failed fsync a

@@ -195,6 +195,46 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestLookingKeepsNoRunOut: one who looks whether a run goes on is in nobody's
+// way, and makes nothing.
+func TestLookingKeepsNoRunOut(t *testing.T) {
+	dir := t.TempDir()
+	if Running(dir) {
+		t.Error("there was never a run")
+	}
+	if _, err := os.Stat(filepath.Join(dir, lockName)); !errors.Is(err, os.ErrNotExist) {
+		t.Error("looking made a lock:", err)
+	}
+	var looking sync.WaitGroup
+	done := make(chan struct{})
+	looking.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				Running(dir)
+			}
+		}
+	})
+	for range 100 {
+		j, err := Open(dir, Options{Host: "h"})
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if !Running(dir) {
+			t.Error("the run is not seen")
+		}
+		closed(t, j)
+	}
+	close(done)
+	looking.Wait()
+	if Running(dir) {
+		t.Error("the run is over")
+	}
+}
+
 func TestOneRunAtATime(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
