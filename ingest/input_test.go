@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -277,5 +278,19 @@ func TestSameAsCSV(t *testing.T) {
 		if len(rows) != len(records)-1 {
 			t.Errorf("%s: %d rows, and csv has %d", c.name, len(rows), len(records)-1)
 		}
+	}
+}
+
+// TestLongRowIsCutBetweenCharacters: the outcome files stay UTF-8.
+func TestLongRowIsCutBetweenCharacters(t *testing.T) {
+	for n := range 3 {
+		text := []byte(strings.Repeat("x", n) + strings.Repeat("標", keptOfLongRow))
+		if got := beginning(text); !utf8.Valid(got) || len(got) <= keptOfLongRow-utf8.UTFMax || len(got) > keptOfLongRow {
+			t.Errorf("after %d bytes: %d bytes, valid UTF-8: %v", n, len(got), utf8.Valid(got))
+		}
+	}
+	odd := bytes.Repeat([]byte{0x80}, MaxRow) // no character begins there
+	if got := beginning(odd); len(got) < keptOfLongRow-utf8.UTFMax {
+		t.Errorf("only %d bytes are kept", len(got))
 	}
 }

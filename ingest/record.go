@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"unicode/utf8"
 )
 
 // MaxRow is the most bytes of text that one row may have, so that memory stays
@@ -326,7 +327,7 @@ func (f *framer) skipSpaces(p, end int) int {
 
 // longRow takes a line that is longer than MaxRow, keeping its beginning only.
 func (f *framer) longRow(r *record) error {
-	r.text, r.line = bytes.Clone(f.data()[:keptOfLongRow]), f.line
+	r.text, r.line = bytes.Clone(beginning(f.data())), f.line
 	r.fault = &Fault{Message: say("long-row", MaxRow, keptOfLongRow)}
 	for {
 		f.consume(MaxRow, 0)
@@ -339,6 +340,15 @@ func (f *framer) longRow(r *record) error {
 		}
 		return err
 	}
+}
+
+// beginning is what is kept of a row that is too long: whole characters only.
+func beginning(text []byte) []byte {
+	n := keptOfLongRow
+	for n > keptOfLongRow-utf8.UTFMax && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 // quoteCell appends text to b as one quoted cell.

@@ -107,7 +107,7 @@ func (s *sheet) next(r *record) (err error) {
 		}
 		r.text = s.text
 		if len(s.text) > MaxRow {
-			r.text = s.text[:keptOfLongRow]
+			r.text = beginning(s.text)
 			r.cells = r.cells[:0]
 			r.fault = &Fault{Message: say("long-row", MaxRow, keptOfLongRow)}
 		}

@@ -22,6 +22,9 @@ type Source struct {
 	Options ingest.Options   // how that input is read
 	Bot     string
 
+	// Program is the version of mantatag. What another one made is made again.
+	Program string
+
 	// HoldInDoubt reports mappings in doubt as retryable, since the run is not
 	// to send them again.
 	HoldInDoubt bool

@@ -13,10 +13,7 @@ import (
 	"mantatag/report/journal"
 )
 
-const (
-	stampName    = "reports.json"
-	stampVersion = 1 // to be raised when a report changes its form
-)
+const stampName = "reports.json"
 
 // stamp says what the reports in a job's folder were made from, so that a run
 // that has nothing to do need not make a million lines again. It holds only if
@@ -38,7 +35,7 @@ type leftFile struct {
 
 // origin is everything that the rows of the reports depend on.
 type origin struct {
-	Version     int
+	Program     string // another one may read rows in another way
 	Input       string // SHA-256 of the file
 	Path        string
 	Options     ingest.Options
@@ -126,7 +123,7 @@ func (st *state) digest(s Source) string {
 		return ""
 	}
 	o := origin{
-		Version:     stampVersion,
+		Program:     s.Program,
 		Input:       hex.EncodeToString(h.Sum(nil)),
 		Path:        s.Input,
 		Options:     s.Options,

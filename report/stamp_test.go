@@ -36,6 +36,7 @@ func TestReportsAreMadeOnlyWhenNeeded(t *testing.T) {
 		"input and back": {func(b *job) { b.input("x"); b.input(mixedCSV) }, false},
 		"options":        {func(b *job) { b.src.Options.Tag = "t9" }, true},
 		"hold":           {func(b *job) { b.src.HoldInDoubt = false }, true},
+		"program":        {func(b *job) { b.src.Program = "v2" }, true},
 		"bot":            {func(b *job) { b.src.Bot = "bot2" }, true},
 		"edited":         {func(b *job) { b.must(os.WriteFile(filepath.Join(b.dir, "failed.csv"), []byte("mine"), 0o600)) }, true},
 		"removed":        {func(b *job) { b.must(os.Remove(filepath.Join(b.dir, "retryable.csv"))) }, true},

@@ -33,7 +33,7 @@ type Rows interface {
 	Next() (ingest.Row, error)
 }
 
-// Pool tags rows. All fields but Renew, Say and Notify are needed.
+// Pool tags rows. All fields but Say and Notify are needed.
 type Pool struct {
 	Client  *manta.Client
 	Pace    *pace.Pacer

@@ -469,7 +469,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 
 // source is what the reports are made from.
 func (s *session) source() report.Source {
-	return report.Source{Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named}
+	return report.Source{Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, Program: version(), HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named}
 }
 
 func orDefault(s, def string) string {

@@ -84,7 +84,7 @@ func viewJob(l *lang.Language, dir string) (report.Source, journal.Session, erro
 	}
 	last := sessions[len(sessions)-1]
 	return report.Source{
-		Journal: j, Input: last.Input, Bot: last.Bot, HoldInDoubt: last.Params.HoldInDoubt,
+		Journal: j, Input: last.Input, Bot: last.Bot, Program: version(), HoldInDoubt: last.Params.HoldInDoubt,
 		Options: optionsOf(last.Params, last.Bot), Say: l.Named,
 	}, last, nil
 }
