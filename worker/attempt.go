@@ -124,6 +124,7 @@ func (r *run) settle(a *attempts, p permit, cred manta.Credentials, answer manta
 		a.inDoubt = true
 		e.Kind = journal.Lost
 	default:
+		a.inDoubt = a.inDoubt || answer.InDoubt
 		e.Kind = journal.Refused
 	}
 

@@ -194,12 +194,19 @@ func TestStopAfterFailures(t *testing.T) {
 	}
 }
 
-// TestInDoubt: the work is done and the answer lost; a repeat is refused.
+// TestInDoubt: the work is done and the answer lost, or somebody else's came in
+// its place; a repeat is refused.
 func TestInDoubt(t *testing.T) {
+	for _, fault := range []sandbox.Fault{sandbox.Reset, sandbox.BadJSON} {
+		t.Run(fault.String(), func(t *testing.T) { testInDoubt(t, fault) })
+	}
+}
+
+func testInDoubt(t *testing.T, fault sandbox.Fault) {
 	lost := func(n int) sandbox.Options {
 		return sandbox.Options{RefuseRepeats: true, Pick: func(r sandbox.Request) sandbox.Fault {
 			if r.Mapping.ClientID == "c3" && r.Number <= n {
-				return sandbox.Reset
+				return fault
 			}
 			return sandbox.None
 		}}

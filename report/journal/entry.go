@@ -37,7 +37,7 @@ const (
 	None      Kind = iota // no entry: the mapping was never sent
 	Intent                // a request is about to leave
 	Unsent                // the request of the last intent did not leave after all: takes that intent back
-	Refused               // it was answered, the mapping was not made, and it is to be sent again (429, 5xx, bad credentials)
+	Refused               // it was answered, not by a success, and it is to be sent again (429, 5xx, bad credentials); InDoubt: the answer was not the API's
 	Lost                  // it was written and no answer came: in doubt
 	Succeeded             // outcome: the mapping is made
 	Failed                // outcome: the API refused it for good

@@ -14,7 +14,7 @@ import (
 type Class uint8
 
 const (
-	TryAgain           Class = iota // a server error, no connection, or somebody else's answer: nothing is known to be done
+	TryAgain           Class = iota // a server error, no connection, or somebody else's answer: see Answer.InDoubt
 	NoAnswer                        // the request was written and its answer did not come whole: in doubt
 	Throttled                       // 429
 	Tagged                          // the mapping is made
@@ -31,6 +31,11 @@ type Answer struct {
 	Code    int         // errResponse.code, or 0
 	Message string      // what the server or the network said, one line; empty for a success
 	Header  http.Header // of the answer; nil where there was none
+
+	// InDoubt, of TryAgain, says that the mapping may be made all the same:
+	// what came is not what the API says of a request that it did not do. A
+	// gateway answers 502 or 504 also where it lost the API's answer.
+	InDoubt bool
 
 	// Received is when the head of the answer was there.
 	Received time.Time
@@ -72,12 +77,12 @@ func (c *Client) classify(status int, header http.Header, body []byte) Answer {
 	case failed && (a.Code == CodeExpired || a.Code == codeDenied || a.Code == codeReplaced):
 		a.Class = CredentialsRefused
 	case !ok:
-		a.Class = TryAgain
+		a.Class, a.InDoubt = TryAgain, mayBeDone(status)
 		a.Message = c.say("the answer (%[1]s) is not the API's: %[2]s", name(status), c.excerpt(body))
 	case status == http.StatusUnauthorized && failed:
 		a.Class = CredentialsRefused
 	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly:
-		a.Class = TryAgain
+		a.Class, a.InDoubt = TryAgain, !failed
 		a.Message = cmp.Or(a.Message, name(status))
 	case status >= 200 && status < 300 && *b.Success:
 		a.Class = Tagged
@@ -85,10 +90,21 @@ func (c *Client) classify(status int, header http.Header, body []byte) Answer {
 		a.Class = RowRefused
 		a.Message = cmp.Or(a.Message, name(status))
 	default:
-		a.Class = TryAgain
+		a.Class, a.InDoubt = TryAgain, !failed
 		a.Message = c.say("the answer (%[1]s) contradicts its body", name(status))
 	}
 	return a
+}
+
+// mayBeDone tells the statuses with which an answer that is not the API's may
+// have come in the place of a success. With a 503 or a 4xx the request was
+// turned away.
+func mayBeDone(status int) bool {
+	switch status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return true
+	}
+	return status >= 200 && status < 300
 }
 
 // name is a status as people say it: "502 Bad Gateway".

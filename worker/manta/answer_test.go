@@ -83,6 +83,41 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// TestInDoubt: which answers leave it open whether the mapping was made.
+func TestInDoubt(t *testing.T) {
+	page := "<html>"
+	for _, tt := range []struct {
+		status int
+		body   string
+		want   bool
+	}{
+		{200, page, true},
+		{204, "", true},
+		{500, page, true},
+		{502, page, true},
+		{504, page, true},
+		{500, success, true},
+		{403, success, true},
+		{500, refusal(0), false},
+		{502, refusal(0), false},
+		{201, refusal(1), false},
+		{503, page, false},
+		{408, page, false},
+		{403, page, false},
+		{404, page, false},
+		{429, page, false},
+		{200, success, false},
+		{200, refusal(1), false},
+	} {
+		if a := new(Client).classify(tt.status, http.Header{}, []byte(tt.body)); a.InDoubt != tt.want {
+			t.Errorf("%d %s: in doubt %v", tt.status, tt.body, a.InDoubt)
+		}
+	}
+	if a := new(Client).classify(200, http.Header{}, nil); !a.InDoubt {
+		t.Error("a body that is too long is in no doubt")
+	}
+}
+
 func TestMessagesAreOneBoundedLine(t *testing.T) {
 	body, _ := json.Marshal(map[string]any{"success": false, "errResponse": map[string]any{"code": 7, "message": "one\r\ntwo\x00" + strings.Repeat("標", 1000)}})
 	a := new(Client).classify(403, http.Header{}, body)
