@@ -25,8 +25,12 @@ func flagError(_ *cobra.Command, err error) error {
 }
 
 // rateFlag is a number of requests in a time: "50/s", "3000/m", or "auto".
+// What its String gives, Set takes as the same rate.
 // Its zero value is auto.
 type rateFlag float64
+
+// perUnit is how many seconds a rate's unit has.
+var perUnit = map[string]float64{"s": 1, "m": 60, "h": 3600}
 
 func (r *rateFlag) Type() string { return "rate" }
 
@@ -34,7 +38,15 @@ func (r *rateFlag) String() string {
 	if *r == 0 {
 		return "auto"
 	}
-	return strconv.FormatFloat(float64(*r), 'g', 6, 64) + "/s"
+	shortest := strconv.FormatFloat(float64(*r), 'g', -1, 64) + "/s"
+	for _, unit := range []string{"/m", "/h"} {
+		n := float64(*r) * perUnit[unit[1:]]
+		text := strconv.FormatFloat(n, 'g', -1, 64) + unit
+		if n/perUnit[unit[1:]] == float64(*r) && len(text) < len(shortest) {
+			shortest = text
+		}
+	}
+	return shortest
 }
 
 func (r *rateFlag) Set(s string) error {
@@ -43,7 +55,7 @@ func (r *rateFlag) Set(s string) error {
 		return nil
 	}
 	number, unit, found := strings.Cut(s, "/")
-	per, ok := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
+	per, ok := perUnit[unit]
 	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if !found || !ok || err != nil || !(n > 0) || n/per > 1e6 {
 		return sayf("give a number of requests per second, minute or hour, such as 50/s or 3000/m")
@@ -78,12 +90,15 @@ type columnMap map[string]string
 
 func (m *columnMap) Type() string { return "FIELD=COLUMN" }
 
-func (m *columnMap) String() string {
+func (m *columnMap) String() string { return strings.Join(m.pairs(), ",") }
+
+// pairs are what was given, each as one --map.
+func (m *columnMap) pairs() []string {
 	var pairs []string
 	for _, f := range slices.Sorted(maps.Keys(*m)) {
 		pairs = append(pairs, f+"="+(*m)[f])
 	}
-	return strings.Join(pairs, ",")
+	return pairs
 }
 
 func (m *columnMap) Set(s string) error {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"mantatag/ingest"
 	"mantatag/report/journal"
 )
@@ -113,23 +115,35 @@ func existingJob(dir string) error {
 	return nil
 }
 
-// resumeCommand is the command line that goes on with a run that was started
-// with args: the same, but for --fresh, which would start over, and for
-// standard input, which was kept.
-func resumeCommand(args []string, input, job string) string {
-	words := []string{programName()}
-	for _, a := range args {
+// resumeCommand is the command line that goes on with a run of input that was
+// given flags: the same, but for --fresh, which would start over, the flags
+// that are left out by name, and standard input, which was kept.
+func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) string {
+	words := []string{programName(), "run"}
+	flags.Visit(func(f *pflag.Flag) {
+		columns, several := f.Value.(*columnMap)
 		switch {
-		case a == "--fresh", strings.HasPrefix(a, "--fresh="):
-		case a == "-":
-			words = append(words, filepath.Join(job, keptInput))
-			if !slices.ContainsFunc(args, func(a string) bool { return a == "--job" || strings.HasPrefix(a, "--job=") }) {
-				words = append(words, "--job", job)
+		case f.Name == "fresh", slices.Contains(without, f.Name):
+		case several:
+			for _, pair := range columns.pairs() {
+				words = append(words, "--"+f.Name+"="+pair)
 			}
+		case f.Value.String() == f.NoOptDefVal:
+			words = append(words, "--"+f.Name)
 		default:
-			words = append(words, a)
+			words = append(words, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	if input == "-" {
+		input = filepath.Join(job, keptInput)
+		if !flags.Changed("job") {
+			words = append(words, "--job="+job)
 		}
 	}
+	if strings.HasPrefix(input, "-") {
+		words = append(words, "--")
+	}
+	words = append(words, input)
 	for i, w := range words {
 		words[i] = quote(w)
 	}

@@ -6,7 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -32,8 +32,13 @@ func main() {
 // execute runs one command and returns its exit code.
 func execute(ctx context.Context, args []string) int {
 	l := lang.FromEnv(os.Getenv)
-	if i := slices.Index(args, "--lang"); i >= 0 && i+1 < len(args) {
-		_ = l.Set(args[i+1]) // a flag before it may be wrong, which is said in that language too
+	// A flag before --lang may be wrong, which is said in that language too.
+	for i, a := range args {
+		if name, ok := strings.CutPrefix(a, "--lang="); ok {
+			_ = l.Set(name)
+		} else if a == "--lang" && i+1 < len(args) {
+			_ = l.Set(args[i+1])
+		}
 	}
 	root := newRootCommand(l)
 	root.SetArgs(args)

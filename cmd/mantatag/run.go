@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mantatag/cmd/mantatag/lang"
 	"mantatag/ingest"
@@ -69,7 +70,7 @@ twice.`,
 		Example: `  mantatag run --sandbox clients.csv
   MANTATAG_BOT_ID=… mantatag run --token-file token --secret-file secret clients.csv`,
 		Args: one("INPUT"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), cmd.Flags(), args[0]) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -175,7 +176,7 @@ func (o *runOptions) target() (target, error) {
 }
 
 // run is the command.
-func (o *runOptions) run(ctx context.Context, input string) error {
+func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func (o *runOptions) run(ctx context.Context, input string) error {
 	if dir == "" {
 		dir = jobFolder(input, o.sandbox)
 	}
-	resume := resumeCommand(os.Args[1:], input, dir)
+	resume := resumeCommand(flags, input, dir)
 
 	// All that can be wrong with the input as a whole is said before anything
 	// is made or sent.

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"cmp"
+	"strings"
+	"testing"
+
+	"mantatag/cmd/mantatag/lang"
+)
+
+// What a run prints to go on with asks for the same as its own command line.
+func TestResumeCommand(t *testing.T) {
+	for _, c := range []struct{ given, want string }{
+		{"a.csv", "a.csv"},
+		{"a.csv --fresh --job j", "--job=j a.csv"},
+		{"--split-tags - --delimiter - a.csv", "--split-tags=- --delimiter=- a.csv"},
+		{"- --fresh=true --retry-failed", "--retry-failed --job=stdin.mantatag stdin.mantatag/input"},
+		{"--job j -", "--job=j j/input"},
+		{"--map tagid=x --map clientId=y a.csv", "--map=clientId=y --map=tagId=x a.csv"},
+		{"--lang zh-tw --rate 1/m --stop-at 6:00 --in-doubt hold a.csv", "--lang=zh-TW --rate=1/m --stop-at=06:00 --in-doubt=hold a.csv"},
+		{"--timeout 90s -- -a.csv", "--timeout=1m30s -- -a.csv"},
+	} {
+		root := newRootCommand(lang.New(lang.English))
+		run, args, err := root.Find(append([]string{"run"}, strings.Fields(c.given)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run.ParseFlags(args); err != nil {
+			t.Fatal(err)
+		}
+		input := run.Flags().Arg(0)
+		job := cmp.Or(run.Flag("job").Value.String(), jobFolder(input, false))
+		want := quote(programName()) + " run " + c.want
+		if got := strings.ReplaceAll(resumeCommand(run.Flags(), input, job), `\`, "/"); got != want {
+			t.Errorf("%s:\n%s\n%s", c.given, got, want)
+		}
+	}
+}
+
+// A rate that is printed is the rate that was given.
+func TestRateRoundTrip(t *testing.T) {
+	for _, text := range []string{"50/s", "1/m", "100/m", "7/h", "0.3/s", "3333.3/m", "1e-3/s", "auto"} {
+		var given, again rateFlag
+		if err := given.Set(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Set(given.String()); err != nil || again != given {
+			t.Errorf("%s is said as %s: %v", text, &given, err)
+		}
+	}
+}
