@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"mantatag/report/journal"
 )
@@ -121,8 +122,12 @@ func (d *disk) forget(path string) error {
 	return nil
 }
 
-// Sweep removes what a killed run left half written in the folder of a job.
-// It is for the run that holds the job's lock, and harmless to be left out.
+// sweepAge is how long nothing was written to a temporary file that nobody
+// writes any more. A younger one may be of a report that is being made.
+const sweepAge = time.Hour
+
+// Sweep removes what a killed run or report left half written in the folder of
+// a job, an hour later at the earliest. It is harmless to be left out.
 func Sweep(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -135,6 +140,9 @@ func Sweep(dir string) error {
 		}
 		switch name {
 		case "succeeded", "failed", "retryable", "summary", "report", "reports":
+			if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < sweepAge {
+				continue
+			}
 			if err := realDisk.forget(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}

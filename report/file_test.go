@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"mantatag/report/journal"
 )
@@ -160,8 +161,13 @@ func (b *job) noTemporaries() {
 
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"failed.csv", "failed.csv.123.tmp", "summary.json.9.tmp", "input.5.tmp", "journal.ndjson"} {
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+	old := time.Now().Add(-2 * time.Hour)
+	for _, name := range []string{"failed.csv", "failed.csv.123.tmp", "summary.json.9.tmp", "input.5.tmp", "journal.ndjson", "failed.csv.4.tmp"} {
+		err := os.WriteFile(filepath.Join(dir, name), nil, 0o600)
+		if name != "failed.csv.4.tmp" { // which a report may be writing
+			err = errors.Join(err, os.Chtimes(filepath.Join(dir, name), old, old))
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,7 +182,7 @@ func TestSweep(t *testing.T) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	if want := []string{"failed.csv", "input.5.tmp", "journal.ndjson"}; !slices.Equal(left, want) {
+	if want := []string{"failed.csv", "failed.csv.4.tmp", "input.5.tmp", "journal.ndjson"}; !slices.Equal(left, want) {
 		t.Errorf("left: %v, want %v", left, want)
 	}
 }

@@ -15,6 +15,10 @@ import (
 	"mantatag/report/journal"
 )
 
+// ErrOutdated is the error of reports that were made from a view of the journal
+// while a run began or ended.
+var ErrOutdated = errors.New("a run of this job began or ended while the reports were made; make them again")
+
 // Source is what reports are made from. Journal, Input and Bot are needed.
 type Source struct {
 	Journal *journal.Journal // open for a run or for reading
@@ -49,6 +53,8 @@ type Source struct {
 // Write writes the outcome files, report.html and summary.json into the job's
 // folder and returns the summary. It reads the input only if something has
 // changed since they were last written; else it rewrites summary.json alone.
+// With a journal that is only viewed, a run may have begun or ended meanwhile:
+// the error is then ErrOutdated, and the reports are to be made from a new view.
 // For the summary to know of the end of a run, write that into the journal
 // first.
 //
@@ -59,6 +65,16 @@ type Source struct {
 // cannot be opened, the journal cannot be read or ctx ends, all files stay as
 // they were. The summary returned with an error says what is known.
 func Write(ctx context.Context, s Source) (Summary, error) {
+	sum, err := write(ctx, s)
+	// A run writes its reports when its end is in the journal. So if there is
+	// none after these are in their places, its own will follow.
+	if err == nil && s.Journal.Outdated() {
+		err = ErrOutdated
+	}
+	return sum, err
+}
+
+func write(ctx context.Context, s Source) (Summary, error) {
 	if s.disk == nil {
 		s.disk = &realDisk
 	}
@@ -80,6 +96,9 @@ func Write(ctx context.Context, s Source) (Summary, error) {
 	f := newFold(s, st, in.Layout())
 	if err := f.run(ctx, in, files.write); err != nil {
 		return st.stopped(s, f.tally, err), err
+	}
+	if s.Journal.Outdated() {
+		return st.summary(s, f.tally), ErrOutdated
 	}
 	// From here on the files may no longer be those of the stamp.
 	if err := s.disk.forget(filepath.Join(dir, stampName)); err != nil {

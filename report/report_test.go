@@ -2,9 +2,12 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -256,4 +259,65 @@ func TestOutcomeFilesAreInputs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOlderReportsDoNotStay: reports made from a view of a job are not the last
+// word if its run ended while they were made, before the first of them was put
+// in its place or after.
+func TestOlderReportsDoNotStay(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		at   int // the rename before which the run ends; 0: before all writing
+	}{{"before", 0}, {"between", 2}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newJob(t, "clients.csv", "tagId,clientId\nt1,c1\nt1,c2\n")
+			b.begin()
+			b.add(tag("t1", "c1"), 1, intent, succeeded)
+			view, err := journal.View(b.dir)
+			b.must(err)
+			defer view.Close()
+			end := func() {
+				b.add(tag("t1", "c2"), 2, intent, succeeded)
+				b.end("deadline", "")
+			}
+			old := b.src
+			old.Journal = view
+			if c.at == 0 {
+				end()
+				b.write()
+			} else {
+				renames, d := 0, realDisk
+				d.rename = func(from, to string) error {
+					if renames++; renames == c.at {
+						end()
+					}
+					return realDisk.rename(from, to)
+				}
+				old.disk = &d
+			}
+			if _, err := Write(t.Context(), old); !errors.Is(err, ErrOutdated) {
+				t.Fatalf("error %v", err)
+			}
+			if c.at != 0 {
+				return
+			}
+			var sum Summary
+			b.must(json.Unmarshal([]byte(b.read("summary.json")), &sum))
+			if sum.StoppedBy != "deadline" || sum.Rows.Succeeded != 2 || strings.Count(b.read("succeeded.csv"), "\n") != 3 {
+				t.Errorf("the reports of the run did not stay: %+v", sum)
+			}
+		})
+	}
+}
+
+// A view of a job that still runs is good enough, however it grows.
+func TestReportOfARunThatGoesOn(t *testing.T) {
+	b := newJob(t, "clients.csv", "tagId,clientId\nt1,c1\n")
+	b.begin()
+	view, err := journal.View(b.dir)
+	b.must(err)
+	defer view.Close()
+	b.add(tag("t1", "c1"), 1, intent, succeeded)
+	b.src.Journal = view
+	b.write()
 }

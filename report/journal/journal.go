@@ -137,6 +137,30 @@ func View(dir string) (*Journal, error) {
 	return j, nil
 }
 
+// Outdated reports whether, since View opened the journal, a run has begun or
+// ended, or the journal has gone from its place: what is made from it now may
+// be older than what that run makes. For a journal that Open opened, no.
+func (j *Journal) Outdated() bool {
+	if j.open {
+		return false
+	}
+	now, err := View(j.dir)
+	if err != nil {
+		return true
+	}
+	defer now.Close()
+	seen, last := j.last(), now.last()
+	return !j.Created().Equal(now.Created()) || seen.Number != last.Number || !seen.End.Equal(last.End)
+}
+
+// last is the last run of the job; the zero Session: there was none.
+func (j *Journal) last() (s Session) {
+	if all := j.Sessions(); len(all) > 0 {
+		s = all[len(all)-1]
+	}
+	return s
+}
+
 // replay opens and reads the file.
 func (j *Journal) replay(openFile OpenFile) (*replay, error) {
 	f, err := openFile(j.name, os.O_RDWR|os.O_CREATE, 0o600)
