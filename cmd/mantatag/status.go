@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -48,12 +50,10 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 		Short: "Write the reports of a job again from its journal and input, also while it runs",
 		Args:  one("JOB"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, _, err := viewJob(l, args[0])
-			if err != nil {
-				return err
+			summary, err := remake(cmd.Context(), l, args[0])
+			for errors.Is(err, report.ErrOutdated) {
+				summary, err = remake(cmd.Context(), l, args[0])
 			}
-			defer s.Journal.Close()
-			summary, err := report.Write(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
@@ -66,6 +66,16 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write summary.json to standard output too")
 	return cmd
+}
+
+// remake writes the reports of a job from what its journal holds now.
+func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, error) {
+	s, _, err := viewJob(l, dir)
+	if err != nil {
+		return report.Summary{}, err
+	}
+	defer s.Journal.Close()
+	return report.Write(ctx, s)
 }
 
 // viewJob opens a job as its last run left it, for reading.
