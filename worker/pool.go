@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,12 +77,14 @@ type run struct {
 	requests atomic.Int64
 	refusals atomic.Int64 // since the last success
 	proven   atomic.Bool  // the API has accepted the credentials
+	fault    atomic.Pointer[string]
 }
 
 // Run takes rows until their end or until intake is done, waits for those that
 // were sent, and returns nil if every row that was read has its outcome or was
 // passed over because it had one. Otherwise it returns the cause of intake, or
 // the *Stop that ended the run. Cancelling ctx gives up requests in flight.
+// A panic while a row is sent is Run's own, with its stack in its text.
 func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 	intake, stop := context.WithCancelCause(intake)
 	defer stop(nil)
@@ -101,6 +104,9 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 	pool.SetLimit(rowsPerRequest * p.Concurrency)
 	err := r.takeIn(rows, &pool)
 	_ = pool.Wait() // what a row meets is its outcome or stops the run; no task returns an error
+	if fault := r.fault.Load(); fault != nil {
+		panic(*fault)
+	}
 	if cause := context.Cause(intake); cause != nil {
 		return cause
 	}
@@ -126,6 +132,7 @@ func (r *run) takeIn(rows Rows, pool *errgroup.Group) error {
 		once := sync.OnceFunc(func() { close(answered) })
 		pool.Go(func() error {
 			defer once()
+			defer r.catch()
 			r.tag(row, key, ref, once)
 			return nil
 		})
@@ -136,6 +143,16 @@ func (r *run) takeIn(rows Rows, pool *errgroup.Group) error {
 		}
 	}
 	return nil
+}
+
+// catch, deferred, keeps a panic for Run's own goroutine, where its caller can
+// recover it, and lets nothing more in.
+func (r *run) catch() {
+	if p := recover(); p != nil {
+		fault := fmt.Sprintf("%v\n%s", p, debug.Stack())
+		r.fault.CompareAndSwap(nil, &fault)
+		r.stop(errors.New("a row's task panicked"))
+	}
 }
 
 // admit says whether a row has to be sent.

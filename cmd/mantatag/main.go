@@ -30,7 +30,8 @@ func main() {
 }
 
 // execute runs one command and returns its exit code.
-func execute(ctx context.Context, args []string) int {
+func execute(ctx context.Context, args []string) (code int) {
+	defer catch(os.Stderr, &code)
 	l := lang.FromEnv(os.Getenv)
 	// A flag before --lang may be wrong, which is said in that language too.
 	for i, a := range args {
