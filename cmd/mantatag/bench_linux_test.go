@@ -69,7 +69,7 @@ func acceptAll(b *testing.B) *httptest.Server {
 }
 
 func benchEnv(b *testing.B, url string) {
-	for k, v := range map[string]string{"MANTATAG_TOKEN": "t", "MANTATAG_SECRET": "s", "MANTATAG_BOT_ID": "b", "MANTATAG_API_URL": url} {
+	for k, v := range map[string]string{"MANTATAG_TOKEN": "a-token-for-tests", "MANTATAG_SECRET": "a-secret-for-tests", "MANTATAG_BOT_ID": "b", "MANTATAG_API_URL": url} {
 		b.Setenv(k, v)
 	}
 }

@@ -132,7 +132,7 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 	if err == nil && c.ExitCode != 0 {
 		return exitStatus(c.ExitCode)
 	}
-	return err
+	return written(err)
 }
 
 func sameFile(a, b string) bool {
@@ -158,7 +158,7 @@ func (o *checkOptions) target() (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	return target{url: u, host: strings.ToLower(u.Host), bot: strings.TrimSpace(envOr(o.bot, "MANTATAG_BOT_ID"))}, nil
+	return target{url: u, host: apiHost(u), bot: strings.TrimSpace(envOr(o.bot, "MANTATAG_BOT_ID"))}, nil
 }
 
 // openJob looks the job up, if there is one. Where no bot is given, it is that

@@ -30,6 +30,10 @@ func (l login) read() (manta.Credentials, error) {
 	return manta.Credentials{Token: token, Secret: secret}, err
 }
 
+// shortestSecret is how long a credential must be to be masked wherever an
+// answer repeats it; anything shorter would also occur by chance.
+const shortestSecret = 8
+
 func readCredential(what lang.Word, file, flag, env string) (string, error) {
 	value, from := os.Getenv(env), env
 	if file != "" {
@@ -47,6 +51,8 @@ func readCredential(what lang.Word, file, flag, env string) (string, error) {
 		return "", usagef("no %s: %s is empty", what, from)
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return "", usagef("the %s in %s has a space or a line break inside it; it must be one word", what, from)
+	case len(value) < shortestSecret:
+		return "", usagef("the %s in %s is shorter than %d characters, so it cannot be a real one; copy it again from MantaGO", what, from, shortestSecret)
 	}
 	return value, nil
 }

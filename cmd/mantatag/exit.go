@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -65,6 +66,15 @@ func (i interrupted) exitCode() int {
 		return report.ExitTerminated
 	}
 	return report.ExitInterrupted
+}
+
+// catch, deferred, makes a panic the exit code of a fault of the program; Go's
+// own for it would tell a user to mend the command line.
+func catch(stderr io.Writer, code *int) {
+	if p := recover(); p != nil {
+		fmt.Fprintf(stderr, "mantatag: a fault of the program itself: %v\n\n%s", p, debug.Stack())
+		*code = report.ExitFault
+	}
 }
 
 // exitCode says an error in one sentence and maps it to its code.

@@ -174,6 +174,9 @@ func envOr(flag, name string) string {
 // anyone on the way, so it is for loopback only.
 func apiURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		s = "…" + s[i:] // there may be a password before it
+	}
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, usagef("--api-url %q is not a base URL; give one such as %s", s, defaultAPI)
@@ -183,6 +186,19 @@ func apiURL(s string) (*url.URL, error) {
 		return nil, usagef("--api-url %s would send token and secret in clear; use https (plain http is for a loopback host only)", s)
 	}
 	return nil, usagef("--api-url %s: only https is spoken", s)
+}
+
+// apiHost is the host of an API's base URL as the journal and what was learned
+// of rate limits know it, however the URL is written.
+func apiHost(u *url.URL) string {
+	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		return host
+	}
+	return host + ":" + port
 }
 
 func isLoopbackHost(host string) bool {

@@ -77,7 +77,7 @@ func TestKill(t *testing.T) {
 
 	start := func() *exec.Cmd {
 		cmd := exec.Command(os.Args[0], "run", input, "--job", job, "--quiet", "--concurrency", strconv.Itoa(concurrency), "--state-dir", filepath.Join(dir, "state"))
-		cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=t", "MANTATAG_SECRET=s", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL="+server.URL)
+		cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=a-token-for-tests", "MANTATAG_SECRET=a-secret-for-tests", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL="+server.URL)
 		cmd.Stderr = os.Stderr
 		return cmd
 	}

@@ -21,6 +21,15 @@ func printJSON(w io.Writer, s report.Summary) error {
 	return err
 }
 
+// written says what the error of writing to standard output is about. Where
+// the result is all that a command makes, it has failed then.
+func written(err error) error {
+	if err == nil {
+		return nil
+	}
+	return sayf("standard output could not be written: %w", err)
+}
+
 // printResult is the closing table: what became of the rows, what it took, and
 // what to do next. left is the command that goes on, if rows are left.
 func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {

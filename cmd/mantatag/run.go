@@ -172,7 +172,7 @@ func (o *runOptions) target() (target, error) {
 		o.login.renewOnce(u, bot)
 	}
 	cred, err := o.login.read()
-	return target{url: u, host: strings.ToLower(u.Host), bot: bot, cred: cred, stop: func() {}}, err
+	return target{url: u, host: apiHost(u), bot: bot, cred: cred, stop: func() {}}, err
 }
 
 // run is the command.

@@ -54,7 +54,7 @@ func TestSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := exec.Command(os.Args[0], "run", input, "--job", job, "--log-format", "console", "--state-dir", filepath.Join(dir, "state"))
-			cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=t", "MANTATAG_SECRET=s", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL="+server.URL)
+			cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=a-token-for-tests", "MANTATAG_SECRET=a-secret-for-tests", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL="+server.URL)
 			stderr, err := cmd.StderrPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -115,7 +115,7 @@ func TestSignals(t *testing.T) {
 func TestSignalWhileInputComes(t *testing.T) {
 	job := filepath.Join(t.TempDir(), "job")
 	cmd := exec.Command(os.Args[0], "run", "-", "--job", job)
-	cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=t", "MANTATAG_SECRET=s", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL=http://127.0.0.1:9")
+	cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=a-token-for-tests", "MANTATAG_SECRET=a-secret-for-tests", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL=http://127.0.0.1:9")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

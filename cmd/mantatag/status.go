@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,12 +32,14 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return printJSON(os.Stdout, summary)
+				return written(printJSON(os.Stdout, summary))
 			}
-			fmt.Println(l.Say("%[1]s, of %[2]s", summary.Job, s.Input))
-			fmt.Printf("%s\n\n", l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)))
-			printResult(os.Stdout, l, summary, "")
-			return nil
+			var b bytes.Buffer
+			fmt.Fprintln(&b, l.Say("%[1]s, of %[2]s", summary.Job, s.Input))
+			fmt.Fprintf(&b, "%s\n\n", l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)))
+			printResult(&b, l, summary, "")
+			_, err = b.WriteTo(os.Stdout)
+			return written(err)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it")
@@ -58,10 +61,12 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return printJSON(os.Stdout, summary)
+				return written(printJSON(os.Stdout, summary))
 			}
-			printResult(os.Stdout, l, summary, "")
-			return nil
+			var b bytes.Buffer
+			printResult(&b, l, summary, "")
+			_, err = b.WriteTo(os.Stdout)
+			return written(err)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write summary.json to standard output too")

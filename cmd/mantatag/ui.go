@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -58,7 +59,8 @@ func newLog(file io.Writer, t *terminal, format string, level, shown zerolog.Lev
 	onTerminal := isTerminal(os.Stderr)
 	var out io.Writer = t
 	if format == "console" || format == "auto" && onTerminal {
-		out = zerolog.ConsoleWriter{Out: t, NoColor: !onTerminal, TimeFormat: time.TimeOnly, PartsExclude: []string{zerolog.TimestampFieldName}}
+		// The classic console of Windows shows the codes of colours as they are.
+		out = zerolog.ConsoleWriter{Out: t, NoColor: !onTerminal || runtime.GOOS == "windows", TimeFormat: time.TimeOnly, PartsExclude: []string{zerolog.TimestampFieldName}}
 	}
 	return zerolog.New(zerolog.MultiLevelWriter(
 		&zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: file}, Level: level},

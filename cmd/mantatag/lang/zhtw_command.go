@@ -31,6 +31,9 @@ var zhCommand = map[string]string{
 	"Rows are left. Go on with:":                              "還有資料列沒處理。繼續執行請用：",
 	"go on with: %[1]s":                                       "繼續執行請用：%[1]s",
 
+	"the %s in %s is shorter than %d characters, so it cannot be a real one; copy it again from MantaGO": "%[2]s 裡的%[1]s不到 %[3]d 個字元，不可能是真的；請從 MantaGO 重新複製",
+	"standard output could not be written: %v":                                                           "標準輸出無法寫入：%v",
+
 	// Status.
 	"%[1]s, of %[2]s":               "%[1]s，輸入檔 %[2]s",
 	"run %[1]d, begun %[2]s, %[3]s": "第 %[1]d 次執行，%[2]s 開始，%[3]s",
