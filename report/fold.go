@@ -157,7 +157,7 @@ func (f *fold) outcome(ref journal.Ref) (outcome, error) {
 			return outcome{}, err
 		}
 	}
-	o := outcome{ref.State, e.Status, e.Code, e.Reason, e.InDoubt, e.Attempts, e.At, recorded}
+	o := outcome{ref.State, e.Status, e.Code, e.Reason, e.InDoubt || ref.InDoubt, e.Attempts, e.At, recorded}
 	if !recorded { // held back
 		o.kind, o.inDoubt, o.reason = journal.Retryable, true, words(f.src.Say).heldReason(e.Reason)
 	}

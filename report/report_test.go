@@ -321,3 +321,17 @@ func TestReportOfARunThatGoesOn(t *testing.T) {
 	b.src.Journal = view
 	b.write()
 }
+
+// A failure that is sent again stays in its file until there is another outcome.
+func TestRetriedFailureStands(t *testing.T) {
+	b := newJob(t, "clients.csv", "tagId,clientId\nt1,c1\n")
+	b.begin()
+	b.add(tag("t1", "c1"), 1, intent, noClient)
+	b.reopen()
+	b.begin()
+	b.add(tag("t1", "c1"), 1, intent, lost, intent, journal.Entry{Kind: journal.Refused, Status: 503, InDoubt: true})
+	b.end("interrupt", "")
+	if sum := b.write(); sum.Rows.Failed != 1 || sum.Rows.Pending != 0 || sum.InDoubt != 1 || !strings.Contains(b.read("failed.csv"), noClient.Reason) {
+		t.Errorf("%+v\n%s", sum, b.read("failed.csv"))
+	}
+}

@@ -87,12 +87,13 @@ func (j *Journal) writeCompact(temp string, r *replay, openFile OpenFile) (size 
 			continue
 		}
 		s, _ := j.index.find(l.Key)
-		switch open := s.state() == Intent; {
+		ref := s.ref()
+		switch open := ref.State == Intent; {
 		case open && l.Kind == Intent:
 			unanswered[l.Key] = l.entry()
-		case !open && s.offset() == in.offset && l.Kind.answer():
+		case !open && ref.Offset == in.offset && l.Kind.answer():
 			e := l.entry()
-			e.InDoubt = s.inDoubt()
+			e.InDoubt = ref.InDoubt
 			b = appendEntry(b, e, 0)
 		}
 		if len(b) > 1<<20 {

@@ -25,6 +25,8 @@ func grown(t *testing.T, dir string) {
 		{Intent},
 		{Intent, Failed, Intent},
 		{Intent, Intent, Unsent},
+		{Intent, Failed, Intent, Refused},
+		{Intent, Failed, Intent, Lost},
 	}
 	for run := range 2 {
 		j := open(t, dir)

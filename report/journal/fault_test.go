@@ -304,7 +304,7 @@ func TestViewWhileWriting(t *testing.T) {
 		v := view(t, dir)
 		for n := range want {
 			r := v.Lookup(key(n))
-			if e, err := v.Entry(r); err != nil || r.State != Intent || e.Row != int64(n) {
+			if e, err := v.Entry(r); err != nil || r.State != Failed || !r.InDoubt || e.Row != int64(n) {
 				t.Fatalf("%d of %d: %+v, %v", n, want, r, err)
 			}
 		}

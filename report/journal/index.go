@@ -5,7 +5,8 @@ import "encoding/binary"
 // Ref is what the journal knows of a mapping without reading the file.
 type Ref struct {
 	// State is the kind of the last entry; an Unsent one takes back the intent
-	// before it. None: the mapping was never sent.
+	// before it. A failure that is tried again stands until another outcome
+	// takes its place. None: the mapping was never sent.
 	State Kind
 
 	// InDoubt says that a request for the mapping may have been done without
@@ -50,6 +51,9 @@ func (s *slot) before() Kind  { return Kind(s.bits >> 4 & 15) }
 func (s *slot) inDoubt() bool { return s.bits>>8&1 != 0 }
 func (s *slot) offset() int64 { return int64(s.bits>>16)<<32 | int64(s.place) }
 
+// retried reports whether the last entry is the intent to try a failure again.
+func (s *slot) retried() bool { return s.state() == Intent && s.before() == Failed }
+
 func (s *slot) set(state, before Kind, inDoubt bool, offset int64) {
 	s.bits = uint32(state) | uint32(before)<<4 | uint32(offset>>32)<<16
 	if inDoubt {
@@ -59,8 +63,12 @@ func (s *slot) set(state, before Kind, inDoubt bool, offset int64) {
 }
 
 func (s *slot) ref() Ref {
+	state := s.state()
+	if s.retried() {
+		state = Failed
+	}
 	return Ref{
-		State:   s.state(),
+		State:   state,
 		InDoubt: s.inDoubt() || s.state() == Intent,
 		First:   int64(s.row),
 		Offset:  s.offset(),
@@ -137,7 +145,11 @@ func (x *index) apply(kind Kind, k Key, inDoubt bool, offset int64) {
 	switch kind {
 	case Intent:
 		// An intent after an unanswered one leaves that one in doubt.
-		s.set(Intent, state, doubt || state == Intent, s.offset())
+		before := state
+		if s.retried() {
+			before = Failed
+		}
+		s.set(Intent, before, doubt || state == Intent, s.offset())
 	case Unsent:
 		if state == Intent {
 			state = s.before()
@@ -147,6 +159,10 @@ func (x *index) apply(kind Kind, k Key, inDoubt bool, offset int64) {
 		// Whoever wrote the outcome knew of the doubt before it.
 		s.set(kind, None, inDoubt && kind == Failed, offset)
 	default:
-		s.set(kind, None, doubt || inDoubt || kind == Lost, offset)
+		doubt = doubt || inDoubt || kind == Lost
+		if s.retried() && kind != Retryable {
+			kind, offset = Failed, s.offset()
+		}
+		s.set(kind, None, doubt, offset)
 	}
 }

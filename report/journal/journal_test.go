@@ -173,6 +173,11 @@ func TestStates(t *testing.T) {
 		{"success ends the doubt", []Kind{Intent, Lost, Intent, Succeeded}, Succeeded, false},
 		{"an unanswered intent stays in doubt", []Kind{Intent, Intent, Refused}, Refused, true},
 		{"only the last intent is taken back", []Kind{Intent, Intent, Unsent}, Intent, true},
+		{"a failure stands while it is tried again", []Kind{Intent, Failed, Intent}, Failed, true},
+		{"a failure stands until another outcome", []Kind{Intent, Failed, Intent, Refused}, Failed, false},
+		{"a failure stands in doubt", []Kind{Intent, Failed, Intent, Lost, Intent, Refused}, Failed, true},
+		{"a failure stands after an unanswered retry", []Kind{Intent, Failed, Intent, Intent, Unsent}, Failed, true},
+		{"a failure that was given up", []Kind{Intent, Failed, Intent, Refused, Intent, Retryable}, Retryable, false},
 		{"given up in doubt", []Kind{Intent, Lost, Retryable}, Retryable, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
