@@ -27,11 +27,6 @@ type checker struct {
 
 	text strings.Builder // holds the ids of a run of rows: see ids
 
-	// In which columns the first rows have digits beyond the 15th that are not
-	// zero: no spreadsheet has rounded those.
-	intact [fieldCount]bool
-	learn  bool // these are the first rows
-
 	tags    [][]byte           // of the present row, those still to come
 	given   []string           // and those that it has asked for
 	wants   Mapping            // what each of them is for
@@ -112,13 +107,7 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 		return cell
 	}
 	raw, notes := cell, len(row.Notes)
-	if c.learn && len(cell) > 15 && allDigits(cell) && len(bytes.Trim(cell[15:], "0")) > 0 {
-		c.intact[f] = true
-	}
 	for _, rule := range byField[f] {
-		if rule.ID == "rounded" && c.intact[f] && len(cell) <= maybeRound {
-			continue
-		}
 		becomes, found := rule.find(cell)
 		if !found {
 			continue

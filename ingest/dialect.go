@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -30,18 +29,6 @@ func (f *framer) begin() error {
 		f.consume(len("\uFEFF"), 0)
 	}
 	return nil
-}
-
-// errSampleEnds is where a sample ends and the text goes on.
-var errSampleEnds = errors.New("the sample ends")
-
-// sample reads what has been read of the text, and leaves it to be read again.
-func (f *framer) sample() *framer {
-	ends := f.err
-	if ends == nil {
-		ends = errSampleEnds
-	}
-	return &framer{delim: f.delim, cr: f.cr, buf: f.data(), end: len(f.data()), err: ends, line: f.line}
 }
 
 // sniffFormat tells NDJSON from a table.

@@ -44,9 +44,6 @@ func TestFindings(t *testing.T) {
 	if e := first.Examples[0]; first.Count != 3 || len(first.Examples) != 3 || e.Row != 3 || e.Line != 4 || e.Column != "客戶ID" || !strings.Contains(e.Message.String(), `客戶ID is "1.2E+15"`) {
 		t.Errorf("%+v", first)
 	}
-	if ahead := r.First(); ahead.Rows != 6 || ahead.Failed != 4 {
-		t.Errorf("of the first rows: %+v", ahead)
-	}
 }
 
 func TestCount(t *testing.T) {

@@ -71,7 +71,6 @@ type Reader struct {
 	rows    rows
 	checker *checker
 	row     Row // the last, while further tags of it are to come
-	first   Findings
 	err     error
 }
 
@@ -173,7 +172,6 @@ func (r *Reader) openText(src *source, container string, o Options, delim byte, 
 		format = sniffFormat(f.data())
 	}
 	if format == NDJSON {
-		r.lookAhead(func(c *checker) (rows, error) { return newObjects(f.sample(), found, c, names) })
 		r.rows, err = newObjects(f, found, r.checker, names)
 		return err
 	}
@@ -183,49 +181,13 @@ func (r *Reader) openText(src *source, container string, o Options, delim byte, 
 	if d.delim == '\t' {
 		found.Format = TSV
 	}
-	table := func(f *framer, c *checker) (rows, error) {
-		t, err := newTable(f, found, c, names)
-		if err != nil {
-			return nil, err
-		}
-		f.width = t.width
-		return t, nil
+	t, err := newTable(f, found, r.checker, names)
+	if err != nil {
+		return err
 	}
-	r.lookAhead(func(c *checker) (rows, error) { return table(f.sample(), c) })
-	r.rows, err = table(f, r.checker)
-	return err
+	f.width, r.rows = t.width, t
+	return nil
 }
-
-// firstRows is how many rows are looked at before the first is given out.
-const firstRows = 500
-
-// lookAhead reads the first rows twice: to learn what ids look like in their
-// columns, and then to say what is found in them.
-func (r *Reader) lookAhead(open func(*checker) (rows, error)) {
-	ahead := checker{tag: r.checker.tag, platform: r.checker.platform, bot: r.checker.bot, split: r.checker.split}
-	for _, ahead.learn = range []bool{true, false} {
-		rows, err := open(&ahead)
-		if err != nil {
-			return // the same is said when all of the input is opened
-		}
-		ahead.tags = nil
-		r.first = Findings{}
-		for range firstRows {
-			var row Row
-			if rows.next(&row) != nil { // it will be met again in its place
-				break
-			}
-			ahead.nextTag(&row)
-			r.first.Add(&row)
-		}
-	}
-	r.checker.intact = ahead.intact
-}
-
-// First is what is found in the first rows, so that a run can stop before it
-// has sent anything where they are no good: at most 500, and of a text those
-// in its first 64 KiB or so. Of a row that asks for several tags it counts the first.
-func (r *Reader) First() *Findings { return &r.first }
 
 // Next reads the next row. Its error is io.EOF after the last row, an
 // [*InputError] when the input cannot be read on, or a fault of the disk. A

@@ -59,7 +59,7 @@ var rules = []Rule{
 	{ID: "no-value", Effect: Fails, Fields: anyID, Example: "NULL", find: noValue},
 	{ID: "scientific", Effect: Fails, Fields: anyID, Example: "1.23457E+15", find: matches("eE", `^\d+([.,]\d+[eE][+-]?|[eE][+-])\d+$`)},
 	{ID: "rounded", Effect: Fails, Fields: anyID, Example: "12345678901234500000", find: rounded},
-	{ID: "odd-rounded", Effect: Warns, Fields: anyID, Example: "1234567890123450", find: rounded},
+	{ID: "odd-rounded", Effect: Warns, Fields: anyID, Example: "1234567890123450", find: maybeRounded},
 	{ID: "dotted-thousands", Effect: Fails, Fields: anyID, Example: "1.234.567", find: matches(".", `^\d{1,3}(\.\d{3}){2,}$`)},
 	{ID: "comma-in-tag", Effect: Fails, Fields: tags, Example: "123,456", find: matches(",", `^\d{1,3}(,\d{3})+$`)},
 	{ID: "date", Effect: Fails, Fields: anyID, Example: "2026/3/1", find: matches("/-:月",
@@ -236,15 +236,26 @@ func noValue(cell []byte) ([]byte, bool) {
 
 // maybeRound is how many digits an id may have and still end in zeros past
 // the 15th by chance: one of ten of 16 digits does, as Facebook's ids have.
-// Where others in its column do not, it is only odd.
 const maybeRound = 17
 
 // rounded tells digits of which only the first fifteen, all that a
-// spreadsheet's numbers hold, are not zero.
-func rounded(cell []byte) ([]byte, bool) {
+// spreadsheet's numbers hold, are not zero, and so many that this is no chance.
+func rounded(cell []byte) ([]byte, bool) { return nil, zerosFrom16th(cell) > maybeRound }
+
+// maybeRounded tells such digits where it may be chance.
+func maybeRounded(cell []byte) ([]byte, bool) {
+	n := zerosFrom16th(cell)
+	return nil, n > 0 && n <= maybeRound
+}
+
+// zerosFrom16th is how many digits a whole number of more than 15 has, if all
+// from the 16th on are zero, and otherwise 0.
+func zerosFrom16th(cell []byte) int {
 	digits, fraction, _ := bytes.Cut(cell, []byte("."))
-	return nil, len(digits) > 15 && allDigits(digits) && len(bytes.TrimRight(digits[15:], "0")) == 0 &&
-		len(bytes.Trim(fraction, "0")) == 0
+	if len(digits) > 15 && allDigits(digits) && len(bytes.TrimRight(digits[15:], "0")) == 0 && len(bytes.Trim(fraction, "0")) == 0 {
+		return len(digits)
+	}
+	return 0
 }
 
 func longID(cell []byte) ([]byte, bool) { return nil, len(cell) > maxID }

@@ -53,22 +53,18 @@ func (r *Reader) openSheet(src *source, o Options, n *names) (err error) {
 		return &InputError{Message: say("no-sheet", o.Sheet, quoteNames(all))}
 	}
 	found := Layout{Format: XLSX, Sheet: name, Delimiter: ',', Tags: o.SplitTags != ""}
-	table := func(c *checker) (rows, error) {
-		in, err := f.Rows(name)
-		if err != nil {
-			return nil, damagedWorkbook(err)
-		}
-		r.close = append(r.close, func() { in.Close() })
-		t, err := newTable(&sheet{src: src, rows: in}, found, c, n)
-		if err != nil {
-			return nil, err
-		}
-		t.ragged = true // a row of a sheet ends with its last cell that is not empty
-		return t, nil
+	in, err := f.Rows(name)
+	if err != nil {
+		return damagedWorkbook(err)
 	}
-	r.lookAhead(table)
-	r.rows, err = table(r.checker)
-	return err
+	r.close = append(r.close, func() { in.Close() })
+	t, err := newTable(&sheet{src: src, rows: in}, found, r.checker, n)
+	if err != nil {
+		return err
+	}
+	t.ragged = true // a row of a sheet ends with its last cell that is not empty
+	r.rows = t
+	return nil
 }
 
 // caught turns a panic of the library, which meets files of any making, into

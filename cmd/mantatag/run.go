@@ -393,19 +393,8 @@ func (s *session) deadline(ctx context.Context, began time.Time) (context.Contex
 
 // count finds how many rows there are, beside the run, for the progress.
 func (s *session) count(ctx context.Context, p *progress) {
-	rows, err := ingest.Open(s.input, s.read)
-	if err != nil {
-		return // the run meets the same error and says it
-	}
-	defer rows.Close()
-	var n int64
-	for ctx.Err() == nil {
-		if _, err := rows.Next(); err != nil {
-			break
-		}
-		n++
-	}
-	if ctx.Err() == nil {
+	// The run meets the same error and says it.
+	if n, err := ingest.Count(ctx, s.input, s.read); err == nil {
 		p.total.Store(n)
 	}
 }

@@ -45,7 +45,7 @@ var zhIngest = map[string]string{
 	"date":              "%[1]s 是 %[2]q，被試算表變成了日期或時間：請在原始檔把該欄設為文字格式後重新匯出",
 	"long-id":           "%[1]s 比任何 ID 都長：%[2]q",
 	"odd-fraction":      "%[1]s 是 %[2]q，帶小數的數字",
-	"odd-rounded":       "%[1]s 是 %[2]q，第 15 位之後可能被試算表捨成零，雖然同欄的其他值沒有",
+	"odd-rounded":       "%[1]s 是 %[2]q，第 15 位之後可能被試算表捨成零：請確認 ID 是否正確",
 	"odd-date":          "%[1]s 是 %[2]q，看起來像日期",
 	"odd-space":         "%[1]s 是 %[2]q，裡面有空白",
 	"odd-letters":       "%[1]s 是 %[2]q，有 ID 不會有的字",
