@@ -30,8 +30,7 @@ func smallJob(t *testing.T) (dir string, server *sandbox.Server, api *sandbox.Sa
 func TestLogThatCannotBeWritten(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		t.Log("this system has no /dev/full: NOT TESTED")
-		return
+		t.Skip("this system has no /dev/full")
 	}
 	if err != nil {
 		t.Fatal(err)
