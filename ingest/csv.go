@@ -88,6 +88,7 @@ func (t *table) useHeader(header []string, at layout) error {
 	t.at, t.width = at, len(header)
 	for i, h := range header {
 		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(h)), ownPrefix) {
+			t.found.Outcomes = true
 			continue
 		}
 		t.own = append(t.own, i)

@@ -46,9 +46,10 @@ type Layout struct {
 	// without mantatag's own columns. For NDJSON it is nil.
 	Header []byte
 
-	Columns []Column // which column was found for which field
-	Tags    bool     // a row may ask for several tags: see Row.Tag
-	Skipped int64    // lines above the header, such as a title
+	Columns  []Column // which column was found for which field
+	Tags     bool     // a row may ask for several tags: see Row.Tag
+	Outcomes bool     // it has columns that mantatag adds, so it was an outcome file; false for NDJSON
+	Skipped  int64    // lines above the header, such as a title
 }
 
 // Column says which column of the input, or key of its objects, holds a field.

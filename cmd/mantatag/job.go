@@ -115,6 +115,22 @@ func existingJob(dir string) error {
 	return nil
 }
 
+// hasOutcomes reports whether a run of the job in dir, if there is one, has
+// recorded an outcome.
+func hasOutcomes(dir string) bool {
+	if existingJob(dir) != nil {
+		return false
+	}
+	j, err := journal.View(dir)
+	if err != nil {
+		return false // who opens it meets the same error, and says it
+	}
+	defer j.Close()
+	return slices.ContainsFunc(j.Sessions(), func(s journal.Session) bool {
+		return s.Totals.Succeeded+s.Totals.Failed+s.Totals.Retryable > 0
+	})
+}
+
 // resumeCommand is the command line that goes on with a run of input that was
 // given flags: the same, but for --fresh, which would start over, the flags
 // that are left out by name, and standard input, which was kept.

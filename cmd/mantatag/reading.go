@@ -45,8 +45,10 @@ func optionsOf(p journal.Params, bot string) ingest.Options {
 const firstRows = 100
 
 // tryInput opens the input and looks at its header and its first rows. If none
-// of so many can be sent, something is wrong with all of them.
-func tryInput(name string, o ingest.Options) error {
+// of so many can be sent, something is wrong with all of them; but not so where
+// known is true, of an input that a job has had outcomes of, and in an outcome
+// file, which may well begin with what could not be sent before.
+func tryInput(name string, o ingest.Options, known func() bool) error {
 	r, err := ingest.Open(name, o)
 	if err != nil {
 		return err
@@ -64,6 +66,9 @@ func tryInput(name string, o ingest.Options) error {
 		case why == nil:
 			line, why = row.Line, row.Err
 		}
+	}
+	if r.Layout().Outcomes || known() {
+		return nil
 	}
 	return usagef("%[1]s: none of the first %[2]d rows can be sent, so nothing was; on line %[3]s: %[4]w; mantatag check says what is wrong with the others",
 		name, firstRows, strconv.FormatInt(line, 10), why)

@@ -190,12 +190,13 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if dir == "" {
 		dir = jobFolder(input, o.sandbox)
 	}
-	resume := resumeCommand(flags, input, dir)
+	resume, resend := resumeCommand(flags, input, dir), resumeCommand(flags, input, dir, "in-doubt")
 
 	// All that can be wrong with the input as a whole is said before anything
 	// is made or sent.
+	known := func() bool { return !o.fresh && hasOutcomes(dir) }
 	if input != "-" {
-		if err := tryInput(input, o.read); err != nil {
+		if err := tryInput(input, o.read, known); err != nil {
 			return err
 		}
 		if err := outsideJob(input, dir, o.fresh); err != nil {
@@ -214,7 +215,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	defer j.Close()
 	if input == "-" {
 		// Only now, since a run that has the job may be reading the one before.
-		if input, err = keepInput(ctx, os.Stdin, dir, func(name string) error { return tryInput(name, o.read) }); err != nil {
+		if input, err = keepInput(ctx, os.Stdin, dir, func(name string) error { return tryInput(name, o.read, known) }); err != nil {
 			return err
 		}
 	}
@@ -245,7 +246,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		return err
 	}
 	s := &session{
-		runOptions: o, api: api, input: absolute, dir: dir, journal: j, resume: resume,
+		runOptions: o, api: api, input: absolute, dir: dir, journal: j, resume: resume, resend: resend,
 		log: newLog(&lossyLog{out: logFile, tell: func(err error) {
 			fmt.Fprintln(t, "mantatag:", o.lang.Say("run.log cannot be written any more, and the run goes on without it: %[1]v", err))
 		}}, t, o.logFormat, level, shown), terminal: t, bar: bar,
@@ -258,7 +259,8 @@ type session struct {
 	*runOptions
 	api        target
 	input, dir string // input is absolute
-	resume     string
+	resume     string // the command that goes on
+	resend     string // the same, for mappings in doubt too
 	journal    *journal.Journal
 	log        zerolog.Logger
 	terminal   *terminal
@@ -438,17 +440,28 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	if summary.Rows.Pending+summary.Rows.Retryable > 0 || summary.Input.Rows == nil {
 		left = s.resume
 	}
+	hint := ""
+	if s.inDoubt == "hold" && summary.InDoubt > 0 && summary.Rows.Retryable > 0 && summary.Rows.Pending == 0 {
+		left = s.resend
+		hint = s.lang.Say("That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.")
+	}
 	// Nobody may read the result any more; the job's files have it.
 	switch {
 	case s.json:
 		_ = printJSON(os.Stdout, summary)
 	case !s.quiet:
 		printResult(os.Stdout, s.lang, summary, left)
+		if hint != "" {
+			fmt.Printf("\n%s\n", hint)
+		}
 	}
 	if s.quiet && summary.ExitCode != 0 {
 		fmt.Fprintln(os.Stderr, "mantatag:", summary.Message)
 		if left != "" {
 			fmt.Fprintln(os.Stderr, s.lang.Say("go on with: %[1]s", left))
+		}
+		if hint != "" {
+			fmt.Fprintln(os.Stderr, hint)
 		}
 	}
 	if summary.ExitCode == 0 {

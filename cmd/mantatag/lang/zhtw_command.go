@@ -29,7 +29,8 @@ var zhCommand = map[string]string{
 	"Report: %[1]s":                                           "報告：%[1]s",
 	"Mend the rows in %[1]s and run mantatag with that file.": "請在 %[1]s 裡更正這些列，再用該檔執行 mantatag。",
 	"Rows are left. Go on with:":                              "還有資料列沒處理。繼續執行請用：",
-	"go on with: %[1]s":                                       "繼續執行請用：%[1]s",
+	"That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.": "這個指令會重送 --in-doubt hold 所保留的列：請先在 retryable.csv 和 MantaGO 確認可以重送。",
+	"go on with: %[1]s": "繼續執行請用：%[1]s",
 
 	"the %s in %s is shorter than %d characters, so it cannot be a real one; copy it again from MantaGO": "%[2]s 裡的%[1]s不到 %[3]d 個字元，不可能是真的；請從 MantaGO 重新複製",
 	"standard output could not be written: %v":                                                           "標準輸出無法寫入：%v",
