@@ -15,28 +15,22 @@ const (
 
 // Ending is all that decides the exit code of a run.
 type Ending struct {
-	Fault      bool   // the program itself is at fault
-	Running    bool   // another run has the job
 	StoppedBy  string // a word of summary.json's stopped_by
 	Terminated bool   // the interrupt was a SIGTERM
 	Rows       Rows
 	Unread     bool // the input was not read to its end: more rows may be left
 }
 
-// ExitCode is the exit code of a run. Where several hold, the order is 1, 2,
-// 5, 6, 130 or 143, 4, 3, 0; a run that ended at too many failures is 3 though
+// ExitCode is the exit code of a run that began. Where several hold, the order
+// is 2, 5, 130 or 143, 4, 3, 0; a run that ended at too many failures is 3 though
 // rows are left.
 func ExitCode(e Ending) int {
 	by := e.StoppedBy
 	switch {
-	case e.Fault:
-		return ExitFault
 	case by == "config", by == "input", by == "disk":
 		return ExitUsage
 	case by == "credentials", by == "bot":
 		return ExitRefused
-	case e.Running:
-		return ExitRunning
 	case by == "interrupt" && e.Terminated:
 		return ExitTerminated
 	case by == "interrupt":

@@ -9,24 +9,22 @@ import (
 // the contract, written down as a list.
 func TestExitCode(t *testing.T) {
 	words := append([]string{""}, stopWords...)
-	for bits := range 1 << 7 {
+	for bits := range 1 << 5 {
 		bit := func(n int) bool { return bits>>n&1 != 0 }
 		for _, by := range words {
-			e := Ending{Fault: bit(0), Running: bit(1), Terminated: bit(2), Unread: bit(3), StoppedBy: by}
-			if bit(4) {
+			e := Ending{Terminated: bit(0), Unread: bit(1), StoppedBy: by}
+			if bit(2) {
 				e.Rows.Pending = 1
 			}
-			if bit(5) {
+			if bit(3) {
 				e.Rows.Retryable = 1
 			}
-			if bit(6) {
+			if bit(4) {
 				e.Rows.Failed = 1
 			}
 			holds := map[int]bool{
-				1:   e.Fault,
 				2:   by == "config" || by == "input" || by == "disk",
 				5:   by == "credentials" || by == "bot",
-				6:   e.Running,
 				130: by == "interrupt" && !e.Terminated,
 				143: by == "interrupt" && e.Terminated,
 				4:   by != "failures" && (by == "deadline" || by == "outage" || e.Unread || e.Rows.Pending+e.Rows.Retryable > 0),
@@ -34,7 +32,7 @@ func TestExitCode(t *testing.T) {
 				0:   true,
 			}
 			want := -1
-			for _, code := range []int{1, 2, 5, 6, 130, 143, 4, 3, 0} {
+			for _, code := range []int{2, 5, 130, 143, 4, 3, 0} {
 				if holds[code] {
 					want = code
 					break
