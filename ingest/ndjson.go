@@ -105,7 +105,8 @@ func (ob *objects) next(row *Row) error {
 		return nil
 	}
 	ob.read(row, text)
-	if row.Err == nil && !utf8.Valid(text) {
+	// What stands in mantatag's own member is not the row's.
+	if row.Err == nil && !utf8.Valid(row.Own) {
 		row.Err = &Fault{Message: say("bad-text", ob.found.Encoding)}
 	}
 	ob.checker.check(row, &ob.cells)
