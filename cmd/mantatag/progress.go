@@ -96,7 +96,7 @@ func (p *progress) note(e worker.Event) {
 // sayFound sums up what was mended and what looked odd.
 func (p *progress) sayFound() {
 	if n := p.mended.Load(); n > 0 {
-		p.log.Info().Int64("mended", n).Msg(p.lang.Say("%[1]d cells were not as they should be and were read as they were surely meant; mantatag check lists them", n))
+		p.log.Info().Int64("mended", n).Msg(p.lang.Say("cells that were not as they should be and were read as they were surely meant: %[1]d; mantatag check lists them", n))
 	}
 	if n := p.odd.Load(); n > 0 {
 		p.log.Warn().Int64("odd", n).Msg(p.lang.Say("%[1]d cells look odd and were sent as they are; mantatag check lists them", n))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -31,15 +30,9 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return written(printJSON(os.Stdout, summary))
-			}
-			var b bytes.Buffer
-			fmt.Fprintln(&b, l.Say("%[1]s, of %[2]s", summary.Job, s.Input))
-			fmt.Fprintf(&b, "%s\n\n", l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)))
-			printResult(&b, l, summary, "")
-			_, err = b.WriteTo(os.Stdout)
-			return written(err)
+			head := l.Say("%[1]s, of %[2]s", summary.Job, s.Input) + "\n" +
+				l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)) + "\n\n"
+			return show(l, head, summary, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it")
@@ -60,17 +53,22 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return written(printJSON(os.Stdout, summary))
-			}
-			var b bytes.Buffer
-			printResult(&b, l, summary, "")
-			_, err = b.WriteTo(os.Stdout)
-			return written(err)
+			return show(l, "", summary, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write summary.json to standard output too")
 	return cmd
+}
+
+// show writes a summary to standard output, as JSON or as a screen under head.
+func show(l *lang.Language, head string, summary report.Summary, asJSON bool) error {
+	if asJSON {
+		return written(printJSON(os.Stdout, summary))
+	}
+	b := bytes.NewBufferString(head)
+	printResult(b, l, summary, "")
+	_, err := b.WriteTo(os.Stdout)
+	return written(err)
 }
 
 // remake writes the reports of a job from what its journal holds now.

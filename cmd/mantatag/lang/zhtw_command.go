@@ -64,7 +64,7 @@ var zhCommand = map[string]string{
 	"interrupted: no more rows are let in, and those in flight are finished; a second signal leaves at once":                                "已中斷：不再送出新的列，等送出中的完成；再中斷一次會立刻離開",
 	"the token says that it expired at %[1]s; the API will refuse it unless this machine's clock is wrong":                                  "權杖標示已於 %[1]s 過期；除非這台機器的時鐘不對，API 會拒絕它",
 	"the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding": "編碼判斷為 %[1]s，裡面的文字讀作：%[2]s；如果不對，請停止執行並用 --encoding 指定",
-	"%[1]d cells were not as they should be and were read as they were surely meant; mantatag check lists them":                             "有 %[1]d 格寫法不標準，已依確定的意思讀取；mantatag check 會列出來",
+	"cells that were not as they should be and were read as they were surely meant: %[1]d; mantatag check lists them":                       "有 %[1]d 格寫法不標準，已依確定的意思讀取；mantatag check 會列出來",
 	"%[1]d cells look odd and were sent as they are; mantatag check lists them":                                                             "有 %[1]d 格看起來不尋常，仍照原樣送出；mantatag check 會列出來",
 	"the metrics were not written: %[1]v":                                                                                                   "指標檔沒有寫成：%[1]v",
 	"interrupted (%[1]s); what was in flight was finished":                                                                                  "已中斷（%[1]s）；送出中的都已完成",
