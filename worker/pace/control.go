@@ -4,56 +4,84 @@ import "time"
 
 // State is the whole of what the law knows, and what it orders. It is a value:
 // Admit and Next make a new one of it, and time is an argument.
+//
+// After the ramp the law keeps a quota in each Window (window.go), or an even
+// Rate (rate.go), or a number in flight (room.go). refusal.go is what they share:
+// everyone stops, and one request asks whether the limit is over.
 type State struct {
-	Rate   float64       // requests a second; 0: not known yet
-	Window time.Duration // 0: Rate is kept evenly; else Rate·Window requests at the start of each
+	Rate   float64       // requests a second, on average; 0: not known yet
+	Window time.Duration // 0: Rate is kept evenly; else a quota leaves in each
 	Until  time.Time     // nothing leaves before
 	Stops  int           // counts pauses; what left before one is old news after it
 	Reason string        // of the last change
 
-	fixed   bool
+	fixed   bool    // Rate is what was asked for
 	most    float64 // Rate at most; 0: no bound
-	rows    int
-	allowed int // in flight
+	rows    int     // about how many requests there will be; 0: unknown
+	allowed int     // in flight
 
-	accepted int       // since the last refusal
-	refusal  time.Time // when that was sent
-	opened   time.Time // the window began, or the run
-	before   time.Time // the window before that
-	admitted int       // in this window
-	got      int       // accepted in this window
-
-	probing  bool
-	refused  time.Time     // the first refusal of those in a row
-	base     time.Time     // the windows that could end are counted from here
-	pause    time.Duration // the last one
-	gap      time.Duration // the silence that ended the last refusals
-	tested   bool          // a shorter window was tried
-	trying   bool          // in this window
-	haste    float64       // of the quota, in mean rates
-	strikes  int           // times that what looked like a window was none
 	refusals int
+	accepted int           // since the last refusal
+	run      int           // accepted between the last two refusals
+	sent     time.Time     // the last request
+	refusal  time.Time     // when the last refused request was sent
+	latency  time.Duration // of accepted requests, smoothed
+	jitter   time.Duration // its mean deviation
+	told     bool          // accepted answers say what is left
 
-	step     float64 // what the rate grows by while patience requests are accepted
-	patience int
-	grown    int // accepted since the last step
-	measured float64
-	low      float64 // accepted over time, between the last two refusals
-	from     float64 // the rate after the last refusal
-	ceiling  float64 // a little above that at which it came
-	latency  time.Duration
+	// The silence after a refusal.
+	probing bool
+	refused time.Time     // the first refusal of those in a row
+	base    time.Time     // the windows that could end are counted from here
+	pause   time.Duration // the last one
+	probes  int           // refused since the silence began
+	asked   bool          // the server said how long to wait
+	gap     time.Duration // the silence that ended the last refusals
+	least   time.Duration // a silence that is known to be needed
+	resumed time.Time     // the last silence was over
 
+	// A quota in a window.
+	quota    int           // of each window
+	extra    int           // beyond it, on trial
+	windows  int           // begun so far
+	opened   time.Time     // the window began, or the run
+	before   time.Time     // the window before that
+	admitted int           // in this window
+	got      int           // accepted in this window
+	tested   bool          // shorter windows were tried
+	trying   bool          // in this window
+	passed   int           // such trials that passed
+	whole    time.Duration // the window before the trial
+	proven   bool          // it was over in time at least once
+	early    bool          // it was not over when the next one was tried
+	full     bool          // what it accepts is the quota
+	late     time.Duration // how much later than expected windows end
+	strikes  int           // windows with refusals, of late
+	well     int           // windows without, since
+	struck   int           // times that what looked like a window was none
+
+	// An even rate. Larger quotas and more room are tried by the same counters.
+	step      float64 // what the rate grows by while patience requests are accepted
+	patience  int
+	sure      int     // what patience begins with after a refusal
+	grown     int     // accepted since the last step
+	measured  float64 // the rate at which the limit is taken to be
+	low       float64 // the last measurement; 0: none yet
+	from      float64 // the rate after the last refusal
+	peak      float64 // the rate at the last refusal
+	first     int     // accepted before the first refusal
+	firstTook time.Duration
+	saved     float64 // tokens of the last silence that are still to be made up
+	kept      float64 // the part of a silence that the limit saves up
+	wake      int     // a refusal before so many are accepted is that of making up
+	company   float64 // the share of refusals that came early, of late
+	shared    bool    // others seem to use the same limit
+
+	// A bound on those in flight.
+	room    int // 0: none was found
 	crowd   int // in flight at the last refusal, itself included
 	crowded int // accepted since then with as many in flight
 	packed  int // refusals in a row that came only when so many were in flight
-	room    int // a bound on those in flight that was found; 0: none; -1: there is none
-
-	saved   float64 // tokens of the last silence that are still to be made up
-	makeup  float64 // the part of a silence that is worth making up
-	resumed time.Time
-
-	first     int // accepted before the first refusal
-	firstTook time.Duration
 }
 
 // Observation is one reply.
@@ -64,65 +92,34 @@ type Observation struct {
 	Among int  // those in flight then, itself included
 	Paced bool // the bucket held it back, so that the rate was what counted
 	Stale bool // sent before the last pause began
+	Past  bool // of a window before this one
 }
 
 const (
 	// Ramp. Those in flight when the first refusal comes may all be refused, so
-	// they are few beside what was accepted (a 32nd) or is to come (0.15 %).
+	// they are few beside what was accepted (a 48th) or is to come (0.15 %).
 	rampStart  = 4
-	rampPart   = 32
+	rampPart   = 48
 	rampOfRows = 0.0015
 
-	// A higher rate is tried 5 % by 5 %. At one refusal in 300 requests, 0.3 %
-	// are refused; a rate that measurements agree on is tried once a minute.
-	firstStep     = 0.05
-	firstPatience = 300
-	steadyFor     = 60.0 // seconds
-
-	// Beyond the rate that was refused before, the limit has risen: the steps
-	// double, up to 40 % in 50 requests.
-	widestStep    = 0.4
-	leastPatience = 50
-
-	// A step takes a second at least: replies are slower than requests, and too
-	// much is told late.
-	stepTakes = 1.0
-
-	// A refusal that costs a pause is risked once in 30 times that pause, which
-	// is then 3 % of the time.
-	costly = 30.0
-
-	// Rates within 6 % are the same: about what the chance of a hundred
-	// arrivals makes of one rate.
-	agree = 1.06
-
-	// What a silence saved up is made up for a quarter faster than the rate: any
-	// faster fills the flight with requests to be refused.
-	catchUp = 1.25
-
-	// A bucket of ten tokens is the shallowest that the law reckons with.
-	sureDepth = 10.0
-
-	// Limits on those in flight are told from limits on the rate from here on;
-	// with fewer in flight, a slow bucket looks the same.
-	leastRoom = 4
-
-	leastSilence = 150 * time.Millisecond
-	allInFlight  = 1 << 30
+	allInFlight = 1 << 30
 )
 
 // Start is the State at the start of a run.
 func Start(o Options, now time.Time) State {
-	s := State{allowed: rampStart, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, makeup: 1, haste: haste}
+	s := State{allowed: rampStart, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, kept: 1}
 	switch {
 	case o.Rate > 0:
 		s.Rate, s.fixed, s.allowed = o.Rate, true, allInFlight
 	case o.Memory.Rate > 0:
-		s.Rate, s.Window = o.Memory.Rate*0.99, o.Memory.Window
+		s.Rate = o.Memory.Rate * 0.99
 		s.saved = 0.8 * float64(o.Memory.Burst)
+		s.first = o.Memory.Burst
 		s.patience = max(firstPatience, o.Memory.Patience)
-		if s.Window > 0 {
-			s.Rate, s.saved = o.Memory.Rate, 0
+		s.sure = s.patience
+		if o.Memory.Window > 0 {
+			s.setQuota(int(o.Memory.Rate*o.Memory.Window.Seconds()+0.5), o.Memory.Window)
+			s.saved, s.proven = 0, true
 			s.patience, s.step = min(mostWindows, max(firstWindows, o.Memory.Patience)), 1
 		}
 		s.measured = o.Memory.Rate
@@ -147,7 +144,7 @@ func (s State) pace() float64 {
 		r = 0
 	}
 	if s.Window > 0 {
-		r *= s.haste
+		r *= haste
 	} else if s.saved > 0 {
 		r *= catchUp
 	}
@@ -157,42 +154,25 @@ func (s State) pace() float64 {
 	return r
 }
 
-// depth is how much more than its rate the limit let through at first.
-func (s State) depth() float64 {
-	if s.measured == 0 {
-		return 0
-	}
-	return max(0, float64(s.first)-s.measured*s.firstTook.Seconds())
-}
-
-// Admit is asked before each request; a wait above 0 means not before.
-func (s State) Admit(now time.Time) (State, time.Duration) {
+// Admit is asked before each request. If it may not leave yet it has to wait,
+// or, where the wait is 0, a reply has to come first. earlier is when the request
+// a quota before this one was sent; zero: there was none. inFlight are those that
+// have had no reply.
+func (s State) Admit(now, earlier time.Time, inFlight int) (next State, wait time.Duration, ok bool) {
 	if wait := s.Until.Sub(now); wait > 0 {
-		return s, wait
+		return s, wait, false
 	}
 	if s.opened.IsZero() {
 		s.opened, s.refusal, s.resumed = now, now, now
 	}
 	if s.Window > 0 && !s.probing {
-		used := s.admitted >= s.quota()
-		if used && !s.tested && !s.trying {
-			s.shorten()
-			s.trying = true
-		}
-		end := s.opened.Add(s.Window + s.guard())
-		if !now.Before(end) {
-			if used {
-				s.enlarge()
-			}
-			if s.open(now); !s.tested {
-				s.allowed = rampStart // it may be too soon
-			}
-		} else if used {
-			return s, end.Sub(now)
+		if wait, ok := s.inWindow(now, earlier, inFlight); !ok {
+			return s, wait, false
 		}
 	}
 	s.admitted++
-	return s, 0
+	s.sent = now
+	return s, 0, true
 }
 
 // Next is the State after a reply that came at now.
@@ -215,6 +195,7 @@ func (s *State) heed(h Hint, now time.Time) {
 	if h.Reset < 2*time.Second || s.fixed {
 		return
 	}
+	s.told = true
 	if h.Left > 0 {
 		s.allowed = min(s.allowed, h.Left)
 		return
@@ -229,12 +210,18 @@ func (s *State) heed(h Hint, now time.Time) {
 func (s *State) onAccept(o Observation, now time.Time) {
 	s.accepted++
 	if took := now.Sub(o.Sent); s.latency == 0 {
-		s.latency = took
+		s.latency, s.jitter = took, took/4
 	} else {
+		s.jitter += ((took - s.latency).Abs() - s.jitter) / 16
 		s.latency += (took - s.latency) / 16
 	}
-	s.got++
+	if !o.Past {
+		s.got++
+	}
 	if o.Stale {
+		if s.Rate == 0 && s.probing && o.Sent.Before(s.refusal) {
+			s.first++
+		}
 		return
 	}
 	switch {
@@ -245,20 +232,22 @@ func (s *State) onAccept(o Observation, now time.Time) {
 		if s.accepted == 1 {
 			s.opened = now // a window that began with it has begun by now
 		}
-		s.allowed = rampStart + max(s.accepted/rampPart, min(s.accepted, int(rampOfRows*float64(s.rows))))
+		s.ramp(s.accepted)
+		return
+	case s.Window > 0 && !s.tested:
+		s.ramp(s.got)
 		return
 	case s.allowed < allInFlight:
 		s.allowed++
+	}
+	if s.Window > 0 && s.got == 1 && !o.Past {
+		s.proven = true
 	}
 	if o.Among >= s.crowd {
 		s.crowded++
 	}
 	if s.room > 0 {
-		if s.grown++; s.grown >= s.patience {
-			s.grown = 0
-			s.patience *= 2
-			s.room++
-		}
+		s.makeRoom()
 		return
 	}
 	if s.saved > 0 {
@@ -268,24 +257,19 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	if s.fixed || !o.Paced || s.Window > 0 {
 		return
 	}
-	// A step takes a second at least, lest it be told too late that it was too much.
-	patience := max(s.patience, int(s.Rate*stepTakes))
-	s.Rate *= 1 + s.step/float64(patience)
-	if s.grown++; s.grown >= patience {
-		s.grown = 0
-		if s.Rate > s.ceiling {
-			s.step = min(widestStep, 2*s.step)
-			s.patience = min(s.patience, leastPatience)
-		}
-	}
-	s.cap()
+	s.grow()
+}
+
+// ramp allows more in flight after n were accepted.
+func (s *State) ramp(n int) {
+	s.allowed = rampStart + max(n/rampPart, min(n, int(rampOfRows*float64(s.rows))))
 }
 
 // Learned is what is worth keeping for the next run.
 func (s State) Learned(now time.Time) Memory {
-	if s.fixed || s.measured == 0 && s.room <= 0 {
+	if s.fixed || s.measured == 0 && s.room == 0 {
 		return Memory{}
 	}
-	return Memory{Rate: s.measured, Window: s.Window, Patience: s.patience, Refusals: s.refusals, At: now,
-		Burst: int(s.depth()), InFlight: max(0, s.room)}
+	return Memory{Rate: s.measured, Window: s.Window, Patience: s.sure, Refusals: s.refusals, At: now,
+		Burst: int(s.depth(s.measured)), InFlight: s.room}
 }

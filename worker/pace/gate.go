@@ -17,14 +17,16 @@ type gate struct {
 	concurrency int
 	inFlight    int
 	fresh       int // of these, admitted since the last stop
+	log         sendLog
 }
 
 // pass is one request's way through the gate.
 type pass struct {
-	stop  int // State.Stops when admitted
-	sent  time.Time
-	among int  // in flight then, itself included
-	paced bool // the bucket made it wait
+	stop   int // State.Stops when admitted
+	sent   time.Time
+	among  int  // in flight then, itself included
+	paced  bool // the bucket made it wait
+	window int  // State.windows when admitted
 }
 
 func newGate(o Options, now time.Time) *gate {
@@ -56,10 +58,8 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 	if g.inFlight >= g.concurrency || g.fresh >= g.law.allowed || g.law.room > 0 && g.inFlight >= g.law.room {
 		return pass{}, 0, false
 	}
-	law, wait := g.law.Admit(now)
-	if wait > 0 {
-		g.law = law
-		g.adjust(now)
+	law, wait, ok := g.law.Admit(now, g.earlier(), g.inFlight)
+	if !ok {
 		g.unreserve(now)
 		return pass{}, wait, false
 	}
@@ -71,11 +71,43 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 		return pass{}, wait, false
 	}
 	g.law, g.next = law, nil
+	g.adjust(now)
 	g.inFlight++
 	g.fresh++
-	p = pass{stop: g.law.Stops, paced: g.paced}
+	p = pass{stop: g.law.Stops, paced: g.paced, window: g.law.windows}
 	g.paced = false
 	return p, 0, true
+}
+
+// earlier is when the request a quota before the next one was sent.
+func (g *gate) earlier() time.Time {
+	if g.law.Window == 0 {
+		return time.Time{}
+	}
+	return g.log.at(g.log.n + g.inFlight - g.law.quota)
+}
+
+// sendLog is when the last requests that were accepted had been sent.
+type sendLog struct {
+	n    int // how many there ever were
+	last []time.Time
+}
+
+func (l *sendLog) add(t time.Time) {
+	if len(l.last) < mostQuota {
+		l.last = append(l.last, t)
+	} else {
+		l.last[l.n%mostQuota] = t
+	}
+	l.n++
+}
+
+// at is when the i-th was sent; zero: it is not known.
+func (l *sendLog) at(i int) time.Time {
+	if i < 0 || i >= l.n || i < l.n-len(l.last) {
+		return time.Time{}
+	}
+	return l.last[i%mostQuota]
 }
 
 func (g *gate) unreserve(now time.Time) {
@@ -105,10 +137,13 @@ func (g *gate) cancel(p pass) {
 // reply tells the law; changed is whether the decision is worth a line.
 func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) {
 	g.cancel(p)
+	if r.Kind != Throttled { // what got no answer may have been let in
+		g.log.add(p.sent)
+	}
 	before := g.law
 	g.law = g.law.Next(Observation{
 		Kind: r.Kind, Hint: r.Hint,
-		Sent: p.sent, Among: p.among, Paced: p.paced, Stale: p.stop != before.Stops,
+		Sent: p.sent, Among: p.among, Paced: p.paced, Stale: p.stop != before.Stops, Past: p.window != before.windows,
 	}, now)
 	g.adjust(now)
 	if g.law.Stops != before.Stops {

@@ -288,8 +288,8 @@ func TestTrace(t *testing.T) {
 			if kind == Throttled {
 				refused++
 			}
-			if law.Stops != last.Stops || last.probing != law.probing || law.Window != last.Window {
-				fmt.Printf("%8.3f acc %d left %d ref %d | rate %.2f W %v room %d pat %d probing %v until +%.2f | %s\n", now.Sub(start).Seconds(), s.copy[0].accepted, s.copy[0].left, refused, law.Rate, law.Window, law.room, law.patience, law.probing, law.Until.Sub(now).Seconds(), law.Reason)
+			if law.windows != last.windows && testing.Verbose() || law.Stops != last.Stops || last.probing != law.probing || law.Window != last.Window {
+				fmt.Printf("%8.3f acc %d left %d ref %d | rate %.2f adm %d got %d q %d W %v room %d pat %d probing %v until +%.2f | %s\n", now.Sub(start).Seconds(), s.copy[0].accepted, s.copy[0].left, refused, law.Rate, law.admitted, law.got, law.quota, law.Window, law.room, law.patience, law.probing, law.Until.Sub(now).Seconds(), law.Reason)
 			}
 			last = *law
 		}

@@ -1,87 +1,243 @@
 package pace
 
-import "time"
-
-// A window lets a quota in at once and then nothing until it is over. The law
-// meets it with the same: the quota, in haste, and silence until the window must
-// be over.
-
-const (
-	// Limits that last shorter are kept evenly: what that loses at the end of a
-	// job is less than one window.
-	longWindow = 1900 * time.Millisecond
-
-	// The quota leaves at four times the mean rate, in a quarter of the window.
-	// At once would gain time in the last window of a job alone, and a sliding
-	// window opens again no faster than it was filled.
-	haste     = 4.0
-	slowHaste = 2.0 // after a refusal in the midst of a quota
-
-	// A larger quota is tried after 4 windows that went well, 8 after a trial
-	// that failed, in the end 64.
-	firstWindows = 4
-	mostWindows  = 64
-
-	// A server's rounding up to a second, and half a second of latency.
-	rounding = 1500 * time.Millisecond
+import (
+	"fmt"
+	"time"
 )
 
-// silences are the times after which a limit may be over: the windows that
-// people set, and short ones, for buckets.
-var silences = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second,
-	2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute}
+// A window lets a quota in at once and then nothing until it is over. The law
+// meets it by sending each request a window after the one a quota before it: the
+// pattern in which the first quota was accepted comes again and again. That is
+// right for windows of the clock, windows that begin with a request, and windows
+// that slide, and needs none of them told from the others.
 
-// quota is how many requests go into a window.
-func (s State) quota() int { return max(1, int(s.Rate*s.Window.Seconds()+0.5)) }
+const (
+	// The first time that a quota is repeated it is tried in a quarter of the
+	// time that it took to be let in again; then, if refused, in the half.
+	tryPart = 4
 
-// guard is how long after its end a window is taken to be over.
-func (s State) guard() time.Duration { return s.Window/200 + s.latency/2 + 10*time.Millisecond }
+	// A shorter period is no window to us: an even rate comes as near.
+	leastWindow = 40 * time.Millisecond
 
-// enlarge tries a larger quota after more and more windows that went well.
-func (s *State) enlarge() {
-	if s.grown++; s.grown >= s.patience && s.tested {
-		s.Rate += s.step / s.Window.Seconds()
-		s.step *= 2
-		s.cap()
+	// A larger quota is tried after 4 windows that went well, 16 after a trial
+	// that failed, then 64, but every two minutes if that is sooner.
+	firstWindows = 4
+	mostWindows  = 64
+	longestTrial = 2 * time.Minute
+
+	// Within a window no more than four times the mean rate: a burst that is
+	// faster gains less than a quarter of the last window.
+	haste = 4.0
+
+	// Three windows in a row with a refusal before the quota was used up: what
+	// is refused is not what comes after the quota.
+	mostStrikes = 3
+
+	// So often a quota is supposed where there was none.
+	mostStruck = 2
+
+	// Quotas are remembered send by send, so they have an end.
+	mostQuota = 1 << 16
+
+	// A pause that the server asked for is rounded up to a second or two.
+	longWindow = 1900 * time.Millisecond
+)
+
+// setQuota makes the limit n requests in each w.
+func (s *State) setQuota(n int, w time.Duration) {
+	s.quota, s.extra, s.Window = max(1, n), 0, w
+	s.Rate = float64(s.quota) / w.Seconds()
+}
+
+// guard is how much longer than the window its pattern is: what the way to the
+// server may vary by between two requests, so that neither comes too early.
+func (s State) guard() time.Duration {
+	return s.Window/500 + s.jitter + s.late
+}
+
+// likeWindow is whether a limit that took silent to be over may be a window: it
+// refused another request meanwhile, which no bucket does, or it said so.
+func (s *State) likeWindow(silent time.Duration) bool {
+	if s.struck >= mostStruck || s.told || s.shared {
+		return false
 	}
+	return s.probes > 0 && s.sure < firstPatience || s.asked && s.Rate == 0 || silent > longWindow
 }
 
-// open begins a window.
-func (s *State) open(now time.Time) {
-	s.before, s.opened, s.admitted, s.got = s.opened, now, 0, 0
-	s.trying = false
+// suppose takes n, accepted in elapsed until a request was accepted again, for
+// a quota.
+func (s *State) suppose(n int, elapsed time.Duration) {
+	s.setQuota(n, snap(elapsed))
+	s.tested, s.trying, s.proven, s.late, s.strikes, s.passed = false, false, false, 0, 0, 0
+	s.patience, s.step, s.grown = firstWindows, 1, 0
+	s.Reason = fmt.Sprintf("perhaps a quota of %d in %v", s.quota, s.Window)
 }
 
-// shorten makes the next shorter window of this, with the same quota.
-func (s *State) shorten() {
-	for i := len(silences) - 1; i >= 0; i-- {
-		if shorter := silences[i]; shorter < s.Window && shorter > longWindow {
-			longer := s.Window.Seconds() / shorter.Seconds()
-			s.Rate *= longer
-			s.haste = max(1.25, s.haste/longer) // no faster than it was filled
-			s.Window = shorter
-			return
+// inWindow says when the next request may leave as far as the window is
+// concerned, and begins the next window when it is due. earlier is when the
+// request a quota before it was sent.
+func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Duration, ok bool) {
+	switch {
+	case s.admitted >= s.quota+s.extra: // the next window's first
+		period := s.Window + s.guard()
+		if !s.tested {
+			if inFlight > 0 {
+				return 0, false // whether this was a quota is not known yet
+			}
+			period = s.Window / tryPart
+		}
+		// A pattern that took longer is drawn together.
+		start := later(later(earlier, s.opened), s.sent.Add(-time.Duration(float64(s.Window)/haste)))
+		if wait = start.Add(period).Sub(now); wait > 0 {
+			return wait, false
+		}
+		s.open()
+		s.begin(now)
+	case s.admitted < s.quota:
+		if wait = earlier.Add(s.Window + s.guard()).Sub(now); wait > 0 {
+			return wait, false
 		}
 	}
-	s.tested = true
+	return 0, true
+}
+
+// open decides what the next window is to be.
+func (s *State) open() {
+	switch {
+	case !s.tested && s.Window/tryPart < leastWindow:
+		s.Window = 0
+		s.guess(s.Rate)
+		s.Reason = "no window: a quota soon after the other was accepted"
+	case !s.tested:
+		if s.trying {
+			s.passed++
+		}
+		s.whole, s.trying, s.allowed = s.Window, true, 1
+		s.setQuota(s.quota, s.Window/tryPart)
+	default:
+		if s.well++; s.well >= firstWindows {
+			s.strikes = 0
+		}
+		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
+			s.setQuota(s.quota+s.extra, s.Window)
+		}
+		s.extra = 0
+		if s.grown++; s.grown >= s.patience && s.quota < mostQuota {
+			s.extra = int(s.step)
+			s.step *= 2
+		}
+	}
+}
+
+// begin begins a window with the request that leaves, or left, at now.
+func (s *State) begin(now time.Time) {
+	s.before, s.opened, s.admitted, s.got = s.opened, now, 0, 0
+	s.windows++
+}
+
+// refusedInWindow says until when to wait, at least, if the server does not.
+func (s *State) refusedInWindow(now time.Time) (until time.Time) {
+	end := s.opened.Add(s.Window + s.guard())
+	switch {
+	case s.trying && s.got <= s.quota/16:
+		// The trial of a shorter window has failed. Half of it is the next.
+		s.trying, s.tested = false, true
+		s.setQuota(s.quota, s.whole)
+		s.base = s.before
+		s.Reason = fmt.Sprintf("a quota of %d in %v", s.quota, s.Window)
+		return s.before.Add(s.Window/2 + s.guard())
+
+	case s.extra > 0 && s.got >= s.quota*8/10:
+		s.base = s.opened
+		most := max(firstWindows, min(mostWindows, int(longestTrial/s.Window)))
+		s.patience, s.step, s.grown, s.extra = min(most, 4*s.patience), 1, 0, 0
+		s.Reason = fmt.Sprintf("no more than a quota of %d in %v", s.quota, s.Window)
+		return end
+
+	case !s.tested && !s.trying && s.got >= s.quota/2 && s.strikes == 0:
+		// How many it is, recovered knows: some may be in flight.
+		s.strikes++
+		s.base, s.full = s.opened, true
+		s.Reason = fmt.Sprintf("a quota of %d in %v", s.got, s.Window)
+		return end
+
+	case !s.tested:
+		s.noWindow(now, fmt.Sprintf("no window: refused after %d of %d", s.got, s.quota))
+
+	case s.strikes+1 >= mostStrikes, s.strikes > 0 && s.got < s.quota*3/4:
+		s.noWindow(now, fmt.Sprintf("no window any more: refused after %d of %d", s.got, s.quota))
+
+	case s.got == 0 && !s.proven:
+		s.base, s.early = s.before, true
+		s.Reason = fmt.Sprintf("the window of %v was not over", s.Window)
+
+	default:
+		// A request was overtaken by the one a quota later, or the quota has
+		// become less.
+		s.strikes, s.well = s.strikes+1, 0
+		s.late += max(s.jitter/2, s.Window/200)
+		s.step, s.grown, s.extra = 1, 0, 0
+		s.base = s.opened
+		s.full = s.strikes > 1
+		s.Reason = fmt.Sprintf("refused after %d of %d in %v", s.got, s.quota, s.Window)
+		if s.got > s.quota/2 {
+			return end
+		}
+	}
+	return time.Time{}
+}
+
+// noWindow goes over to an even rate.
+func (s *State) noWindow(now time.Time, reason string) {
+	rate := s.Rate
+	switch {
+	case s.trying:
+		rate = float64(s.quota) / s.whole.Seconds()
+	case s.tested:
+		rate = float64(s.accepted) / max(0.001, now.Sub(s.refusal).Seconds())
+	}
+	s.guess(rate)
+	s.Window, s.base, s.trying = 0, now, false
+	if s.struck++; s.passed > 1 {
+		s.struck = mostStruck // it is surely none
+		s.least = s.gap
+	}
+	s.gap = 0
+	s.Reason = reason
+}
+
+// recoveredInWindow takes in that a request was accepted again, elapsed after base.
+func (s *State) recoveredInWindow(elapsed time.Duration) {
+	switch {
+	case s.early:
+		s.early = false
+		s.setQuota(s.quota, snap(elapsed))
+		s.tested = true
+	case s.full:
+		s.full = false
+		s.setQuota(s.got-1, s.Window) // the one accepted now is not of them
+	case s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
+		s.setQuota(s.quota, snap(elapsed))
+	}
+	if s.tested {
+		s.measured = s.Rate
+	}
 }
 
 // snap is the window that people set and that is over after d.
 func snap(d time.Duration) time.Duration {
-	for i := len(silences) - 1; i >= 0; i-- {
-		if silences[i] <= d+20*time.Millisecond {
-			return silences[i]
+	best := d
+	for _, w := range silences {
+		if w >= time.Second && w <= d+20*time.Millisecond {
+			best = w
 		}
 	}
-	return d
+	return best
 }
 
-// longer is the next longer window than w that people set.
-func longer(w time.Duration) time.Duration {
-	for _, d := range silences {
-		if d > w {
-			return d
-		}
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	return 2 * w
+	return b
 }

@@ -1,0 +1,203 @@
+package pace
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// A bucket is met with an even rate. It is empty at each refusal, so what was
+// accepted between two of them, over the time, is its rate.
+
+const (
+	// A higher rate is tried 5 % by 5 %. At one refusal in 400 requests, 0.25 %
+	// are refused; a rate that measurements agree on is tried every 75 s, and any
+	// rate after a minute and a half, lest a slow one stay slow.
+	firstStep     = 0.05
+	firstPatience = 400
+	steadyFor     = 75.0 // seconds
+	longestFor    = 90.0 // seconds
+
+	// Each step without a refusal makes the next one twice as wide in half the
+	// time, up to 40 % in 20 requests: the limit has risen, or was never met.
+	widestStep    = 0.4
+	leastPatience = 20
+
+	// A rate that is only a guess is tried 10 % by 10 % at first.
+	guessStep = 0.1
+
+	// A step takes a second at least: replies are slower than requests, and too
+	// much is told late.
+	stepTakes = 1.0
+
+	// A refusal that costs a pause is risked once in 30 times that pause, which
+	// is then 3 % of the time.
+	costly = 30.0
+
+	// Rates within 6 % are the same: about what the chance of a hundred
+	// arrivals makes of one rate.
+	agree = 1.06
+
+	// What a silence saved up is made up for a quarter faster than the rate: any
+	// faster fills the flight with requests to be refused.
+	catchUp = 1.25
+
+	// A silence longer than two seconds is that of a window or a ban: it saves up
+	// nothing, and the bucket is full at its end.
+	mostSaved = 2.0
+
+	// Beyond this many times the rate after the last refusal, the rate has climbed.
+	climbed = 1.2
+
+	// Fewer accepted say little.
+	leastCount = 30
+
+	// Of a limit that others use too, each refusal gives 15 % back, and what is
+	// claimed grows with the root of the rate: who has more gives back more than
+	// he claims, until all have the same. After 20 s without a refusal the claims
+	// grow with the square of the time.
+	yield    = 0.85
+	claim    = 0.04
+	claimFor = 20.0
+
+	// A lone client measures the same to within 2 %.
+	alone = 1.02
+
+	// A measurement that took less is no reason to be sure.
+	leastMeasured = 5.0
+)
+
+// guess begins an even rate that was not measured.
+func (s *State) guess(rate float64) {
+	s.Rate, s.from, s.measured, s.low, s.peak = rate, rate, rate, 0, 0
+	s.patience, s.sure, s.step, s.grown = leastPatience, leastPatience, guessStep, 0
+	s.cap()
+}
+
+// grow tries a little more with each request that the rate held back and that was
+// accepted.
+func (s *State) grow() {
+	if s.shared {
+		long := float64(s.accepted) / s.Rate / claimFor
+		s.Rate += claim / math.Sqrt(s.Rate) * max(1, long*long)
+		s.cap()
+		return
+	}
+	patience := max(s.patience, int(s.Rate*stepTakes))
+	more := s.step / float64(patience)
+	if s.step == firstStep { // as a square: near the measured rate for long
+		more *= 2 * float64(s.grown) / float64(patience)
+	}
+	s.Rate *= 1 + more
+	if s.grown++; s.grown >= patience {
+		s.grown = 0
+		s.step = min(widestStep, 2*s.step)
+		s.patience = max(min(s.patience, 50), s.patience/2)
+	}
+	s.cap()
+}
+
+// refusedAtRate measures the rate.
+func (s *State) refusedAtRate(o Observation, now time.Time) {
+	s.base = now
+	if s.accepted < s.wake {
+		if s.kept /= 4; s.kept < 0.2 {
+			s.kept = 0
+		}
+		s.Reason = "refused while making up for a silence"
+		return
+	}
+	n := float64(s.accepted)
+	silent := s.resumed.Sub(s.refusal).Seconds()
+	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
+	// The bucket saved up during the silence, until it was full.
+	limit := n / (active + silent)
+	limit = max(limit, (n-s.depth(limit))/active)
+	most := min(s.Rate, n/active)
+	if s.Rate > climbed*s.from {
+		most = s.Rate // it was full until lately, and what was accepted is what was sent
+	}
+	if silent > mostSaved {
+		most = n / active
+	}
+	if s.low > 0 {
+		if s.accepted >= 5 {
+			s.meet(s.Rate < s.peak*0.95 && !same(limit, s.low, alone))
+		}
+		s.peak = s.Rate
+	}
+	s.learn(limit, most, active+silent)
+	next := s.measured * (1 - s.cut() + 0.5/max(1, n))
+	if s.accepted < leastCount {
+		next = max(next, s.Rate/2) // too few to say more
+	}
+	if s.shared {
+		next = s.Rate * yield
+	}
+	s.Rate = min(s.Rate, next)
+	s.from = s.Rate
+	s.Reason = fmt.Sprintf("refused after %d accepted in %.1f s", s.accepted, active+silent)
+}
+
+// meet takes in whether a refusal came before it was due: then another client
+// must have used the limit, or it has become less. What happens again and again
+// is another client, until it has not happened for long.
+func (s *State) meet(early bool) {
+	s.company *= 0.75
+	if early {
+		s.company += 0.25
+	}
+	s.shared = s.company > 0.5 || s.shared && s.company > 0.03
+}
+
+// learn takes a measurement in. If it is what it was the last time it is the
+// limit, and the better it is known, the more rarely a higher rate is tried.
+func (s *State) learn(limit, most, took float64) {
+	known := same(limit, s.low, agree)
+	dear := s.gap.Seconds() > mostSaved // another refusal would cost much
+	if known || dear && most < agree*limit {
+		s.sure = min(2*max(s.sure, firstPatience/2), int(max(firstPatience, steadyFor*limit)))
+		s.sure = max(s.sure, int(costly*s.gap.Seconds()*limit))
+	} else {
+		s.sure = min(firstPatience, max(leastPatience, s.accepted))
+	}
+	if s.least == 0 {
+		s.sure = min(s.sure, max(leastPatience, int(longestFor*limit)))
+	}
+	if took < leastMeasured {
+		s.sure = min(s.sure, max(leastPatience, 3*s.accepted))
+	}
+	s.measured, s.low = limit, limit
+	if !known && !dear {
+		s.measured = (limit + most) / 2
+	}
+	s.patience, s.step, s.grown = s.sure, firstStep, 0
+}
+
+// same is whether two measurements agree.
+func same(a, b, within float64) bool { return max(a, b) < within*min(a, b) }
+
+// cut is how far below a measurement the rate begins anew.
+func (s *State) cut() float64 {
+	if s.gap.Seconds() > mostSaved && s.sure < firstPatience {
+		return 0.06
+	}
+	return min(0.03, max(0.005, 9/float64(s.sure)))
+}
+
+// resume makes up for the silence that has just ended.
+func (s *State) resume(now time.Time) {
+	s.resumed = now
+	silent := now.Sub(s.refusal).Seconds()
+	s.saved = 0
+	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
+		s.saved = s.kept * min(s.Rate*silent, s.depth(s.measured))
+	}
+	// A refusal half as late again as it takes to make up is due to that.
+	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))
+}
+
+// depth is how much more than rate the limit let through at first.
+func (s State) depth(rate float64) float64 {
+	return max(0, float64(s.first)-rate*s.firstTook.Seconds())
+}
