@@ -86,13 +86,13 @@ var zhIngest = map[string]string{
 
 	"no-sheet":        "裡面沒有工作表 %[1]q；有的工作表是 %[2]s",
 	"no-workbook-zip": "這是 zip 壓縮檔，不是 .xlsx 活頁簿",
-	"pictures":        "裡面有 %[1]d MiB 不是資料列，例如圖片",
+	"no-temporary":    "暫存資料夾放不下儲存格的文字：%[1]s",
 
 	// What to do about it.
 	"hint-formats":         "請匯出成 CSV、TSV、NDJSON 或 .xlsx",
 	"hint-unpack":          "請先解壓縮；gzip 和 zstd 可以直接讀",
 	"hint-unpack-once":     "請先解壓縮一次",
-	"hint-bare-sheet":      "請只留這張工作表另存，或存成 CSV",
+	"hint-temporary":       "請清出空間、用 TMPDIR（Windows 為 TMP）指定別的資料夾，或把工作表存成 CSV",
 	"hint-save-xlsx":       "請另存成不加密碼的 .xlsx",
 	"hint-get-again":       "請從來源重新取得這個檔案",
 	"hint-encoding":        "請用 --encoding 指定正確的編碼",
