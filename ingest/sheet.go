@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"encoding/xml"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -102,7 +101,7 @@ func rowNumber(e *xml.StartElement, before int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("row %q after row %d", text, before)
+		return 0, &Fault{Message: say("bad-row", text, strconv.FormatInt(before, 10))}
 	}
 	return n, nil
 }
@@ -114,7 +113,7 @@ func (s *sheet) addCell(r *record, e *xml.StartElement) error {
 	if at := attribute(e, "r"); at != "" {
 		column := columnNumber(at)
 		if column < s.column {
-			return damagedWorkbook(fmt.Errorf("cell %q in row %d after column %d", at, s.line, s.column-1))
+			return damagedWorkbook(&Fault{Message: say("bad-cell", strconv.FormatInt(s.line, 10), at, s.column-1)})
 		}
 		s.column = column
 	}
@@ -173,7 +172,7 @@ func (s *sheet) value(e *xml.StartElement) ([]byte, error) {
 	case "s":
 		n, err := strconv.Atoi(string(bytes.TrimSpace(s.cell)))
 		if err != nil || n < 0 || n >= s.texts.n {
-			return nil, fmt.Errorf("text %q of %d in row %d", s.cell, s.texts.n, s.line)
+			return nil, &Fault{Message: say("no-text", strconv.FormatInt(s.line, 10), string(s.cell), s.texts.n)}
 		}
 		text, err := s.texts.at(n)
 		if err != nil {

@@ -122,7 +122,7 @@ func (b *book) decode(name string, into any) error {
 		err = xml.Unmarshal(text, into)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return inPart(name, err)
 	}
 	return nil
 }
@@ -130,10 +130,10 @@ func (b *book) decode(name string, into any) error {
 // read is the content of a small part.
 func (b *book) read(part *zip.File) ([]byte, error) {
 	if part == nil {
-		return nil, errors.New("it is missing")
+		return nil, &Fault{Message: say("no-part")}
 	}
 	if part.UncompressedSize64 > smallPart {
-		return nil, fmt.Errorf("%s has %d MiB, and should have at most %d", part.Name, part.UncompressedSize64>>20, smallPart>>20)
+		return nil, &Fault{Message: say("large-part", int(part.UncompressedSize64>>20), smallPart>>20)}
 	}
 	in, err := part.Open()
 	if err != nil {
@@ -153,7 +153,7 @@ func (b *book) sheet(name string) (namedSheet, error) {
 		all = append(all, s.name)
 	}
 	if name == "" {
-		return namedSheet{}, damagedWorkbook(errors.New("xl/workbook.xml: no sheet"))
+		return namedSheet{}, damagedWorkbook(inPart("xl/workbook.xml", &Fault{Message: say("no-sheets")}))
 	}
 	return namedSheet{}, &InputError{Message: say("no-sheet", name, quoteNames(all))}
 }
@@ -170,7 +170,7 @@ func (b *book) check(part *zip.File) error {
 		in.Close()
 	}
 	if err != nil {
-		return damagedWorkbook(fmt.Errorf("%s: %w", part.Name, err))
+		return damagedWorkbook(inPart(part.Name, err))
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (b *book) readTexts(into *texts) error {
 			}
 		}
 		if err != nil {
-			return damagedWorkbook(fmt.Errorf("%s: %w", b.shared.Name, err))
+			return damagedWorkbook(inPart(b.shared.Name, err))
 		}
 	}
 }
@@ -228,7 +228,7 @@ func newTokens(part io.Reader) *tokens {
 	return t
 }
 
-var errLongToken = fmt.Errorf("a text or tag of more than %d MiB", longestToken>>20)
+var errLongToken = &Fault{Message: say("long-text", longestToken>>20)}
 
 // Read keeps the decoder, which holds a token whole, from holding too much.
 func (t *tokens) Read(p []byte) (int, error) {
@@ -375,7 +375,7 @@ func (f *numberFormats) open() error {
 	if f.book.styles != nil {
 		text, err := f.book.read(f.book.styles)
 		if err != nil {
-			return err
+			return inPart(f.book.styles.Name, err)
 		}
 		f.file.Pkg.Store("xl/styles.xml", text)
 		f.file.Styles = nil
@@ -383,7 +383,7 @@ func (f *numberFormats) open() error {
 	// This has it read them. That there may be no style 0 is no fault.
 	_, err := f.file.GetStyle(0)
 	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
-		return fmt.Errorf("%s: %w", f.book.styles.Name, syntax)
+		return inPart(f.book.styles.Name, syntax)
 	}
 	return f.file.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &f.book.date1904})
 }
@@ -402,11 +402,19 @@ func caught(err *error) {
 	}
 }
 
+// inPart says in which part of a workbook the fault is.
+func inPart(name string, err error) error {
+	if _, ok := errors.AsType[*InputError](err); ok {
+		return err
+	}
+	return &Fault{Message: say("in-part", name, err)}
+}
+
 func damagedWorkbook(err error) error {
 	if _, ok := errors.AsType[*InputError](err); ok {
 		return err
 	}
-	return &InputError{Message: say("damaged", workbook, err.Error()), Hint: say("hint-get-again"), Err: err}
+	return &InputError{Message: say("damaged", workbook, err), Hint: say("hint-get-again"), Err: err}
 }
 
 // noTemporary is a fault of the disk that the texts of a workbook are put on.
