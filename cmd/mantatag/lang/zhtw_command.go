@@ -149,9 +149,9 @@ var zhCommand = map[string]string{
 	// The command line.
 	"there is no command %q: the nearest is %s; see %s --help":   "沒有指令 %q：最接近的是 %s；請看 %s --help",
 	"there is no command %q: see %s --help":                      "沒有指令 %q：請看 %s --help",
-	"there is no flag %s: see %s --help":                         "沒有旗標 %s：請看 %s --help",
+	"there is no flag %s: see %s --help":                         "沒有參數 %s：請看 %s --help",
 	"--%s needs a value: see %s --help":                          "--%s 需要一個值：請看 %s --help",
-	"%s takes nothing but flags and was given %q: see %s --help": "%s 只接受旗標，卻給了 %q：請看 %s --help",
+	"%s takes nothing but flags and was given %q: see %s --help": "%s 只接受參數，卻給了 %q：請看 %s --help",
 	"give a whole number":                                        "請給整數",
 	"give a number":                                              "請給數字",
 	"give a time, such as 30s, 10m or 4h":                        "請給一段時間，例如 30s、10m、4h",
