@@ -83,7 +83,7 @@ var english = map[string]string{
 	"many-cells":         "the row has %[1]d cells where the header has %[2]d",
 	"repeated-header":    "the row is the header once more",
 	"stray-quote":        "a quotation mark opens a cell and does not close it properly",
-	"long-row":           "the row is longer than %[1]d bytes, of which the first %[2]d are kept here",
+	"long-row":           "the row is longer than %[1]d bytes, of which the first %[2]d are kept here: shorten its longest cell, or leave that column out",
 	"bad-text":           "the row is not valid %[1]s text",
 	"not-object":         "the line is not a JSON object",
 	"tag-list":           "tagId is a list: give --split-tags to ask for each tag in it",
