@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"archive/zip"
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -306,7 +307,7 @@ func isTrue(text string) bool {
 // write what XML cannot hold, and _ where it might be taken for the beginning
 // of such.
 func unescaped(text []byte) []byte {
-	if !strings.Contains(string(text), "_x") {
+	if !bytes.Contains(text, []byte("_x")) {
 		return text
 	}
 	return escapedCharacter.ReplaceAllFunc(text, func(found []byte) []byte {
