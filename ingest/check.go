@@ -22,7 +22,8 @@ func platformOf(cell []byte) string {
 // checker turns the cells of a row into a mapping, or a fault.
 type checker struct {
 	tag, platform, bot string
-	split              string             // stands between the tags of a cell; "" for one tag a cell
+	split              string // stands between the tags of a cell; "" for one tag a cell
+	rounded            roundedFields
 	columns            [fieldCount]string // names for messages; empty where there is no column
 
 	text strings.Builder // holds the ids of a run of rows: see ids
@@ -112,8 +113,12 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 		if !found {
 			continue
 		}
-		message := say(rule.ID, c.nameOf(f), excerpt(cell))
-		switch rule.Effect {
+		id, effect := rule.ID, rule.Effect
+		if id == "odd-rounded" && c.rounded[f] {
+			id, effect = "rounded", Fails
+		}
+		message := say(id, c.nameOf(f), excerpt(cell))
+		switch effect {
 		case Fails:
 			row.Err = c.fault(f, message)
 			return cell
@@ -123,7 +128,7 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 			}
 			message.Args = append(message.Args, excerpt(becomes))
 		}
-		c.note(row, f, message, rule.Effect)
+		c.note(row, f, message, effect)
 	}
 	if len(row.Notes) == notes && (f == fieldTag || f == fieldPlatform || f == fieldBot) {
 		c.sound[f] = string(raw)

@@ -31,25 +31,25 @@ var magics = []struct {
 	begins    string
 	container string
 	refuse    string // message
-	what      string
+	what      string // message, or the name of a packer
 }{
 	{"\x1F\x8B", gzipped, "", ""},
 	{"\x28\xB5\x2F\xFD", zstded, "", ""},
 	{"PK\x03\x04", workbook, "", ""},
 	{"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "", "old-workbook", ""},
-	{"PK\x05\x06", "", "foreign", "an empty zip archive"},
-	{"%PDF-", "", "foreign", "a PDF document"},
-	{"\x89PNG", "", "foreign", "an image"},
-	{"\xFF\xD8\xFF", "", "foreign", "an image"},
+	{"PK\x05\x06", "", "foreign", "an-empty-zip"},
+	{"%PDF-", "", "foreign", "a-pdf"},
+	{"\x89PNG", "", "foreign", "an-image"},
+	{"\xFF\xD8\xFF", "", "foreign", "an-image"},
 	{"BZh", "", "packed", "bzip2"},
 	{"\xFD7zXZ\x00", "", "packed", "xz"},
 	{"7z\xBC\xAF\x27\x1C", "", "packed", "7-Zip"},
 	{"Rar!\x1A\x07", "", "packed", "RAR"},
-	{"SQLite format 3\x00", "", "foreign", "a database"},
-	{"\x7FELF", "", "foreign", "a program"},
-	{"MZ\x90\x00", "", "foreign", "a program"},
-	{"\xFF\xFE\x00\x00", "", "foreign", "text in UTF-32"},
-	{"\x00\x00\xFE\xFF", "", "foreign", "text in UTF-32"},
+	{"SQLite format 3\x00", "", "foreign", "a-database"},
+	{"\x7FELF", "", "foreign", "a-program"},
+	{"MZ\x90\x00", "", "foreign", "a-program"},
+	{"\xFF\xFE\x00\x00", "", "foreign", "utf-32-text"},
+	{"\x00\x00\xFE\xFF", "", "foreign", "utf-32-text"},
 }
 
 // containerOf tells what a file that begins so is wrapped in.
@@ -62,7 +62,7 @@ func containerOf(begins []byte) (string, error) {
 		case "":
 			return m.container, nil
 		case "foreign":
-			return "", &InputError{Message: say("foreign", m.what), Hint: say("hint-formats")}
+			return "", &InputError{Message: say("foreign", say(m.what)), Hint: say("hint-formats")}
 		case "packed":
 			return "", &InputError{Message: say("packed", m.what), Hint: say("hint-unpack")}
 		}

@@ -10,7 +10,7 @@ import (
 // any language that has a catalogue; Error and String say it in English.
 type Message struct {
 	ID   string // stable, such as "no-tag"
-	Args []any  // strings and integers
+	Args []any  // strings, integers, Messages and errors
 }
 
 func (m Message) String() string {
@@ -83,7 +83,7 @@ var english = map[string]string{
 	"many-cells":         "the row has %[1]d cells where the header has %[2]d",
 	"repeated-header":    "the row is the header once more",
 	"stray-quote":        "a quotation mark opens a cell and does not close it properly",
-	"long-row":           "the row is longer than %[1]d bytes, of which the first %[2]d are kept here",
+	"long-row":           "the row is longer than %[1]d bytes, of which the first %[2]d are kept here: shorten its longest cell, or leave that column out",
 	"bad-text":           "the row is not valid %[1]s text",
 	"not-object":         "the line is not a JSON object",
 	"tag-list":           "tagId is a list: give --split-tags to ask for each tag in it",
@@ -144,14 +144,28 @@ var english = map[string]string{
 
 	"binary":            "it holds data, not text",
 	"foreign":           "it is %[1]s",
+	"an-empty-zip":      "an empty zip archive",
+	"a-pdf":             "a PDF document",
+	"an-image":          "an image",
+	"a-database":        "a database",
+	"a-program":         "a program",
+	"utf-32-text":       "text in UTF-32",
 	"packed":            "it is packed by %[1]s",
 	"old-workbook":      "it is a workbook in the old .xls format, or one protected by a password",
 	"no-workbook":       "it is not an .xlsx workbook",
 	"no-workbook-zip":   "it is a zip archive, and not an .xlsx workbook",
 	"no-sheet":          "there is no sheet %[1]q in it; its sheets are %[2]s",
-	"pictures":          "it holds %[1]d MiB that are not rows, such as pictures",
+	"no-temporary":      "the folder for temporary files cannot take the texts of its cells: %[1]s",
 	"cut-off":           "its %[1]s data end too early: the file was not copied whole",
-	"damaged":           "its %[1]s data are damaged: %[2]s",
+	"damaged":           "its %[1]s data are damaged: %[2]v",
+	"in-part":           "%[1]s: %[2]v",
+	"no-part":           "it is missing",
+	"large-part":        "it has %[1]d MiB, and should have at most %[2]d",
+	"no-sheets":         "it has no sheet",
+	"long-text":         "a text or tag of more than %[1]d MiB",
+	"bad-row":           "a row is called %[1]q, after row %[2]s",
+	"bad-cell":          "in row %[1]s a cell is called %[2]q, after column %[3]d",
+	"no-text":           "in row %[1]s a cell has the text %[2]q, and there are only %[3]d",
 	"bomb":              "it unpacks to more than %[1]d times its size, which no table does",
 	"bad-encoding":      "there is no encoding %[1]q: it is one of %[2]s",
 	"bad-delimiter":     "the delimiter %[1]q is not one character such as , or ; or | or the word tab",
@@ -163,7 +177,7 @@ var english = map[string]string{
 	"hint-unpack-once":     "unpack it once before",
 	"hint-save-xlsx":       "save it as .xlsx without a password",
 	"hint-get-again":       "get it again from where it came",
-	"hint-bare-sheet":      "save the sheet alone, or as CSV",
+	"hint-temporary":       "make room there, name another folder in TMPDIR (on Windows TMP), or save the sheet as CSV",
 	"hint-encoding":        "say which is right with --encoding",
 	"hint-map":             "name the column with --map %[1]s=COLUMN",
 	"hint-nearest":         "the nearest is %[2]q: name it with --map %[1]s=%[2]q",

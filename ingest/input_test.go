@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/xuri/excelize/v2"
 )
 
 // openFault opens a file that cannot be used and gives the fault, wherever it
@@ -249,6 +250,42 @@ func TestBombs(t *testing.T) {
 	w.Close()
 	if f := openFault(t, write(t, b.String()), Options{}); f.ID != "bomb" {
 		t.Error(f)
+	}
+	for part, want := range map[string]string{"xl/worksheets/sheet1.xml": "bomb", "xl/sharedStrings.xml": "bomb", "xl/workbook.xml": "damaged"} {
+		f := openFault(t, writeParts(t, bookParts(bookHeader, "<si><t>t</t></si>"), part), Options{})
+		if f.ID != want || want == "damaged" && !strings.Contains(f.Error(), "it has 100 MiB, and should have at most 16") {
+			t.Errorf("%s: %v", part, f)
+		}
+	}
+}
+
+// A workbook that is protected by a password is no archive.
+func TestProtectedWorkbook(t *testing.T) {
+	f := excelize.NewFile()
+	name := filepath.Join(t.TempDir(), "book.xlsx")
+	if err := errors.Join(f.SaveAs(name, excelize.Options{Password: "secret"}), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if f := openFault(t, name, Options{}); f.ID != "old-workbook" {
+		t.Error(f)
+	}
+}
+
+func TestWorkbookChangedWhileRead(t *testing.T) {
+	name := writeParts(t, bookParts(bookHeader+strings.Repeat(`<row><c t="str"><v>c</v></c><c t="s"><v>0</v></c></row>`, 200), "<si><t>t</t></si>"))
+	r, err := Open(name, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := os.Chtimes(name, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = r.Next()
+	}
+	if f, ok := errors.AsType[*InputError](err); !ok || f.ID != "changed" {
+		t.Error(err)
 	}
 }
 

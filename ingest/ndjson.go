@@ -124,6 +124,7 @@ func (ob *objects) read(row *Row, text []byte) {
 	for m := range members(text) {
 		k := ob.keyOf(text[m.key+1 : m.keyEnd-1])
 		if k.own {
+			ob.found.Outcomes = true
 			var added struct{ Tag, Surplus string }
 			_ = json.Unmarshal(text[m.from:m.to], &added) // what is not so written is not ours to read
 			if added.Surplus != "" {

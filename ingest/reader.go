@@ -48,7 +48,7 @@ type Layout struct {
 
 	Columns  []Column // which column was found for which field
 	Tags     bool     // a row may ask for several tags: see Row.Tag
-	Outcomes bool     // it has columns that mantatag adds, so it was an outcome file; false for NDJSON
+	Outcomes bool     // it has what mantatag adds to an outcome file; in NDJSON, the rows read so far have
 	Skipped  int64    // lines above the header, such as a title
 }
 
@@ -71,8 +71,9 @@ type Reader struct {
 	close   []func()
 	rows    rows
 	checker *checker
-	row     Row // the last, while further tags of it are to come
-	err     error
+	row     Row   // the last, while further tags of it are to come
+	ahead   []Row // read already
+	err     error // ends the rows, after those
 }
 
 // Open opens the file with that name and finds out its format, its header and
@@ -80,14 +81,20 @@ type Reader struct {
 // [*InputError]. Close the reader when done: it has a goroutine that reads
 // ahead.
 func Open(name string, o Options) (*Reader, error) {
-	r, err := open(name, o)
+	r, err := open(name, o, roundedFields{})
+	if err == nil {
+		if rounded := r.lookAhead(); rounded != (roundedFields{}) {
+			r.Close()
+			r, err = open(name, o, rounded)
+		}
+	}
 	if err != nil {
 		return nil, named(name, err)
 	}
 	return r, nil
 }
 
-func open(name string, o Options) (*Reader, error) {
+func open(name string, o Options, rounded roundedFields) (*Reader, error) {
 	if !slices.Contains([]string{"", "auto", CSV, TSV, NDJSON, XLSX}, o.Format) {
 		return nil, &InputError{Message: say("bad-format", o.Format)}
 	}
@@ -111,7 +118,7 @@ func open(name string, o Options) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{name: name, close: []func(){func() { src.Close() }}}
-	r.checker = &checker{tag: o.Tag, platform: o.Platform, bot: o.BotID, split: o.SplitTags}
+	r.checker = &checker{tag: o.Tag, platform: o.Platform, bot: o.BotID, split: o.SplitTags, rounded: rounded}
 	begins := make([]byte, 16)
 	n, _ := src.ReadAt(begins, 0) // what cannot be read fails below
 	container, err := containerOf(begins[:n])
@@ -194,6 +201,15 @@ func (r *Reader) openText(src *source, container string, o Options, delim byte, 
 // [*InputError] when the input cannot be read on, or a fault of the disk. A
 // row that cannot be sent is no error: see [Row.Err].
 func (r *Reader) Next() (Row, error) {
+	if len(r.ahead) > 0 {
+		row := r.ahead[0]
+		r.ahead = r.ahead[1:]
+		return row, nil
+	}
+	return r.read()
+}
+
+func (r *Reader) read() (Row, error) {
 	if r.err != nil {
 		return Row{}, r.err
 	}

@@ -1,64 +1,50 @@
 package ingest
 
 import (
-	"archive/zip"
+	"bytes"
 	"encoding/xml"
-	"fmt"
 	"io"
+	"strconv"
 	"strings"
-
-	"github.com/xuri/excelize/v2"
 )
 
-const (
-	// sheetInMemory is how large a part of a workbook may be to be kept in
-	// memory; a larger one is unpacked into the system's folder for temporary
-	// files and read from there.
-	sheetInMemory = 1 << 20
-	// workbookLimit is how large the parts of a workbook may be together.
-	workbookLimit = 4 << 30
-	// otherPartsLimit is how large those may be that are no rows: pictures,
-	// for instance, which are of no use here and would be kept in memory.
-	otherPartsLimit = 64 << 20
-)
-
-// sheet gives the rows of a worksheet as records, each cell as it is shown.
+// sheet gives the rows of a worksheet as records, each cell as it is shown. It
+// reads the sheet as a stream: a workbook's parts that grow with its rows are
+// never in memory.
 type sheet struct {
-	src  *source
-	rows *excelize.Rows
-	line int64
-	text []byte
+	src    *source
+	in     *tokens
+	texts  texts
+	shown  numberFormats
+	line   int64
+	column int // of the last cell, from 1
+	cell   []byte
+	text   []byte
 }
 
 // openSheet opens a worksheet. Its rows are written as CSV in Row.Own.
-func (r *Reader) openSheet(src *source, o Options, n *names) (err error) {
-	defer caught(&err)
-	if err := checkWorkbook(src); err != nil {
+func (r *Reader) openSheet(src *source, o Options, n *names) error {
+	book, err := openWorkbook(src)
+	if err != nil {
 		return err
 	}
-	f, err := excelize.OpenFile(src.file.Name(), excelize.Options{UnzipSizeLimit: workbookLimit, UnzipXMLSizeLimit: sheetInMemory})
+	chosen, err := book.sheet(o.Sheet)
 	if err != nil {
-		return damagedWorkbook(err)
+		return err
 	}
-	r.close = append(r.close, func() { f.Close() })
-	all := f.GetSheetList()
-	name := ""
-	for i, s := range all {
-		if o.Sheet == "" && i == 0 || o.Sheet != "" && strings.EqualFold(s, strings.TrimSpace(o.Sheet)) {
-			name = s
-			break
-		}
+	s := &sheet{src: src, shown: numberFormats{book: book}}
+	r.close = append(r.close, s.texts.close, s.shown.close)
+	if err := book.readTexts(&s.texts); err != nil {
+		return err
 	}
-	if name == "" {
-		return &InputError{Message: say("no-sheet", o.Sheet, quoteNames(all))}
-	}
-	found := Layout{Format: XLSX, Sheet: name, Delimiter: ',', Tags: o.SplitTags != ""}
-	in, err := f.Rows(name)
+	in, err := chosen.part.Open()
 	if err != nil {
 		return damagedWorkbook(err)
 	}
 	r.close = append(r.close, func() { in.Close() })
-	t, err := newTable(&sheet{src: src, rows: in}, found, r.checker, n)
+	s.in = newTokens(in)
+	found := Layout{Format: XLSX, Sheet: chosen.name, Delimiter: ',', Tags: o.SplitTags != ""}
+	t, err := newTable(s, found, r.checker, n)
 	if err != nil {
 		return err
 	}
@@ -67,118 +53,139 @@ func (r *Reader) openSheet(src *source, o Options, n *names) (err error) {
 	return nil
 }
 
-// caught turns a panic of the library, which meets files of any making, into
-// a fault of the workbook.
-func caught(err *error) {
-	if p := recover(); p != nil {
-		*err = damagedWorkbook(fmt.Errorf("%v", p))
-	}
-}
-
-func (s *sheet) next(r *record) (err error) {
-	defer caught(&err)
-	for s.rows.Next() {
-		s.line++
-		cells, err := s.rows.Columns()
+func (s *sheet) next(r *record) error {
+	for {
+		token, err := s.in.next()
 		if err != nil {
 			return damagedWorkbook(err)
 		}
-		if len(cells) == 0 {
-			continue
-		}
-		*r = record{cells: r.cells[:0], line: s.line, hidden: s.rows.GetRowOpts().Hidden}
-		s.text = s.text[:0]
-		for i, cell := range cells {
-			if i > 0 {
-				s.text = append(s.text, ',')
+		switch e := token.(type) {
+		case xml.StartElement:
+			switch e.Name.Local {
+			case "row":
+				if s.line, err = rowNumber(&e, s.line); err != nil {
+					return damagedWorkbook(err)
+				}
+				*r = record{cells: r.cells[:0], line: s.line, hidden: isTrue(attribute(&e, "hidden"))}
+				s.text, s.column = s.text[:0], 0
+			case "c":
+				if err := s.addCell(r, &e); err != nil {
+					return err
+				}
 			}
-			from, form := len(s.text), literal
-			if strings.ContainsAny(cell, ",\"\r\n") || strings.TrimSpace(cell) != cell {
-				s.text = quoteCell(s.text, []byte(cell))
-				form = escaped
-			} else {
-				s.text = append(s.text, cell...)
+		case xml.EndElement:
+			switch {
+			case e.Name.Local == "sheetData":
+				if err := s.src.unchanged(); err != nil {
+					return err
+				}
+				return io.EOF
+			case e.Name.Local == "row" && len(r.cells) > 0:
+				r.text = s.text
+				if len(s.text) > MaxRow {
+					r.text = beginning(s.text)
+					r.cells = r.cells[:0]
+					r.fault = &Fault{Message: say("long-row", MaxRow, keptOfLongRow)}
+				}
+				return nil
 			}
-			r.cells = append(r.cells, span{from, len(s.text), form})
 		}
-		r.text = s.text
-		if len(s.text) > MaxRow {
-			r.text = beginning(s.text)
-			r.cells = r.cells[:0]
-			r.fault = &Fault{Message: say("long-row", MaxRow, keptOfLongRow)}
-		}
-		return nil
 	}
-	if err := s.rows.Error(); err != nil {
-		return damagedWorkbook(err)
-	}
-	if err := s.src.unchanged(); err != nil {
-		return err
-	}
-	return io.EOF
 }
 
-// checkWorkbook reads all of an archive once: the library takes XML that is
-// damaged or breaks off for the end of the sheet, and so it has to be found
-// before anything is sent. So have parts that are made to fill memory.
-func checkWorkbook(src *source) error {
-	z, err := zip.NewReader(src, src.size)
+// rowNumber is the number of a row that may not give it.
+func rowNumber(e *xml.StartElement, before int64) (int64, error) {
+	text := attribute(e, "r")
+	if text == "" {
+		return before + 1, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 1 {
+		return 0, &Fault{Message: say("bad-row", text, strconv.FormatInt(before, 10))}
+	}
+	return n, nil
+}
+
+// addCell adds a cell to the row, and empty ones in the places that the sheet
+// leaves out before it.
+func (s *sheet) addCell(r *record, e *xml.StartElement) error {
+	s.column++
+	if at := attribute(e, "r"); at != "" {
+		column := columnNumber(at)
+		if column < s.column {
+			return damagedWorkbook(&Fault{Message: say("bad-cell", strconv.FormatInt(s.line, 10), at, s.column-1)})
+		}
+		s.column = column
+	}
+	value, err := s.value(e)
 	if err != nil {
-		return &InputError{Message: say("cut-off", workbook), Hint: say("hint-get-again"), Err: err}
+		return damagedWorkbook(err)
 	}
-	isWorkbook := false
-	var size, packed, others uint64
-	for _, part := range z.File {
-		isWorkbook = isWorkbook || strings.EqualFold(part.Name, "xl/workbook.xml")
-		size += part.UncompressedSize64
-		packed += part.CompressedSize64
-		if !hasRows(part) {
-			others += part.UncompressedSize64
+	if len(value) == 0 || len(s.text) > MaxRow { // a row that is too long has failed, and need not grow
+		return nil
+	}
+	for len(r.cells) < s.column {
+		if len(r.cells) > 0 {
+			s.text = append(s.text, ',')
 		}
+		r.cells = append(r.cells, span{len(s.text), len(s.text), literal})
 	}
-	switch {
-	case !isWorkbook:
-		return &InputError{Message: say("no-workbook-zip"), Hint: say("hint-formats")}
-	case size > workbookLimit || size > expandFree && size/expandMost > packed:
-		return &InputError{Message: say("bomb", expandMost)}
-	case others > otherPartsLimit:
-		return &InputError{Message: say("pictures", int(others>>20)), Hint: say("hint-bare-sheet")}
+	last := &r.cells[len(r.cells)-1]
+	if bytes.ContainsAny(value, ",\"\r\n") || len(bytes.TrimSpace(value)) != len(value) {
+		s.text = quoteCell(s.text, value)
+		last.kind = escaped
+	} else {
+		s.text = append(s.text, value...)
 	}
-	for _, part := range z.File {
-		if err := checkPart(part); err != nil {
-			return damagedWorkbook(fmt.Errorf("%s: %w", part.Name, err))
-		}
-	}
+	last.to = len(s.text)
 	return nil
 }
 
-// hasRows tells the parts of a workbook that grow with its rows.
-func hasRows(part *zip.File) bool {
-	name := strings.ToLower(part.Name)
-	return strings.HasPrefix(name, "xl/worksheets/") || name == "xl/sharedstrings.xml"
-}
+// maxColumns is how many columns a sheet may have.
+const maxColumns = 1 << 14
 
-// checkPart reads a part to its end, where its checksum is compared. Those
-// that hold rows have to be whole XML.
-func checkPart(part *zip.File) error {
-	in, err := part.Open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if hasRows(part) && strings.HasSuffix(strings.ToLower(part.Name), ".xml") {
-		x := xml.NewDecoder(in)
-		for err == nil {
-			_, err = x.RawToken()
+// columnNumber is 28 for AB7, and 0 for what is no cell's name.
+func columnNumber(cell string) int {
+	n := 0
+	for _, c := range []byte(strings.TrimRight(cell, "0123456789")) {
+		if c < 'A' || c > 'Z' {
+			return 0
 		}
-		if err != io.EOF {
-			return err
+		if n = 26*n + int(c-'A') + 1; n > maxColumns {
+			return 0
 		}
 	}
-	_, err = io.Copy(io.Discard, in)
-	return err
+	return n
 }
 
-func damagedWorkbook(err error) error {
-	return &InputError{Message: say("damaged", workbook, err.Error()), Hint: say("hint-get-again"), Err: err}
+// value reads a cell to its end and says how it is shown. It is valid until the
+// next cell.
+func (s *sheet) value(e *xml.StartElement) ([]byte, error) {
+	kind, style := attribute(e, "t"), attribute(e, "s")
+	var err error
+	if s.cell, err = s.in.text(s.cell[:0], "c"); err != nil || len(s.cell) == 0 {
+		return nil, err
+	}
+	switch kind {
+	case "", "n":
+		return s.shown.shown(s.cell, style)
+	case "s":
+		n, err := strconv.Atoi(string(bytes.TrimSpace(s.cell)))
+		if err != nil || n < 0 || n >= s.texts.n {
+			return nil, &Fault{Message: say("no-text", strconv.FormatInt(s.line, 10), string(s.cell), s.texts.n)}
+		}
+		text, err := s.texts.at(n)
+		if err != nil {
+			err = noTemporary(err)
+		}
+		return text, err
+	case "b":
+		if isTrue(string(s.cell)) {
+			return []byte("TRUE"), nil
+		}
+		return []byte("FALSE"), nil
+	case "d": // written as 2026-03-01T00:00:00, which is not what a person sees
+		return []byte(strings.NewReplacer("-", "/", "T", " ").Replace(string(s.cell))), nil
+	}
+	return unescaped(s.cell), nil // a text of its own, or a formula's, or an error
 }

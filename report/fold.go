@@ -92,9 +92,22 @@ func (f *fold) run(ctx context.Context, in *ingest.Reader, write func(*ingest.Ro
 	return f.session(ctx)
 }
 
-func interrupted(ctx context.Context) error {
-	return fmt.Errorf("the reports were not made: %w", context.Cause(ctx))
+func interrupted(ctx context.Context) error { return &interruption{context.Cause(ctx)} }
+
+// interruption says that a signal came before the reports were made.
+type interruption struct{ cause error }
+
+func (e *interruption) Error() string {
+	key, args := e.Sentence()
+	return fmt.Sprintf(key, args...)
 }
+
+// Sentence is the error's format and arguments, for other languages.
+func (e *interruption) Sentence() (string, []any) {
+	return "the reports were not made: %[1]v", []any{e.cause}
+}
+
+func (e *interruption) Unwrap() error { return e.cause }
 
 // judge finds and counts the outcome of a row.
 func (f *fold) judge(row *ingest.Row) (outcome, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash/maphash"
 	"net/url"
 	"os"
 	"strings"
@@ -85,7 +86,7 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 			return err
 		}
 	}
-	s := &surveyor{host: api.host, bot: api.bot}
+	s := &surveyor{host: api.host, bot: api.bot, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	if err := o.openJob(s, dir); err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (o *checkOptions) estimate(c *conclusion, host, token string) error {
 	if dir := stateFolder(o.stateDir); o.rate == 0 && host != sandboxHost && dir != "" {
 		learned, err := (&pace.Store{Dir: dir, Host: host, Bot: c.BotID}).Load(time.Now())
 		if err != nil {
-			return err
+			return usagef("what earlier runs learned of the rate limit cannot be read: %w; mend that, or say with --rate at which rate to reckon", err)
 		}
 		if learned.Rate > 0 {
 			c.Pace.PerSecond, c.Pace.Learned = learned.Rate, &learned.At

@@ -40,7 +40,7 @@ func (c *conclusion) printInput(w io.Writer) {
 	if c.Input.Sheet != "" {
 		parts = append(parts, l.Say("sheet %[1]q", c.Input.Sheet))
 	}
-	fmt.Fprintf(w, "%s: %s\n", c.Input.Path, strings.Join(parts, l.Say(", ")))
+	fmt.Fprintln(w, l.Say("%[1]s: %[2]s", c.Input.Path, strings.Join(parts, l.Say(", "))))
 	switch {
 	case c.Input.Guessed:
 		fmt.Fprintf(w, "  %s\n", l.Say("The encoding is a guess. Is this text right? %[1]s  If not, say which it is with --encoding.", c.Input.Sample))
@@ -106,9 +106,10 @@ func (c *conclusion) printKinds(w io.Writer, title string, kinds []checkedKind) 
 		if k.Count > int64(len(lines)) {
 			lines = append(lines, "…")
 		}
-		where := l.Say("line %[1]s", strings.Join(lines, ", "))
+		numbers := strings.Join(lines, l.Say(", "))
+		where := l.Say("line %[1]s", numbers)
 		if column := k.Examples[0].Column; column != "" {
-			where = l.Say("line %[1]s, column %[2]s", strings.Join(lines, ", "), column)
+			where = l.Say("line %[1]s, column %[2]s", numbers, column)
 		}
 		fmt.Fprintf(w, "  %12s  %s\n", "", where)
 	}

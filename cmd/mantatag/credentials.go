@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +17,7 @@ import (
 type login struct {
 	tokenFile, secretFile string
 	ask                   func(context.Context) error // renews the files by the API; nil: not to be done
+	say                   func(format string, args ...any) string
 }
 
 // read gives the credentials as they are now. Its errors name the source and
@@ -63,7 +64,7 @@ func readCredential(what lang.Word, file, flag, env string) (string, error) {
 func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer) (manta.Credentials, error) {
 	said := a.Message
 	if a.Code != 0 {
-		said = fmt.Sprintf("%s, code %d", a.Message, a.Code)
+		said = l.say("%[1]s, code %[2]s", a.Message, strconv.Itoa(a.Code))
 	}
 	if a.Class == manta.BotRefused {
 		return used, &worker.Stop{By: worker.ByBot, Err: sayf("the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID", said)}

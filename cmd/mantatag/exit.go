@@ -54,6 +54,9 @@ type interrupted struct{ os.Signal }
 
 func (i interrupted) Error() string { return "interrupted by " + i.name() }
 
+// Sentence implements [lang.Sentence].
+func (i interrupted) Sentence() (string, []any) { return "interrupted by %[1]s", []any{i.name()} }
+
 func (i interrupted) name() string {
 	if i.Signal == syscall.SIGTERM {
 		return "SIGTERM"
@@ -70,9 +73,9 @@ func (i interrupted) exitCode() int {
 
 // catch, deferred, makes a panic the exit code of a fault of the program; Go's
 // own for it would tell a user to mend the command line.
-func catch(stderr io.Writer, code *int) {
+func catch(stderr io.Writer, l *lang.Language, code *int) {
 	if p := recover(); p != nil {
-		fmt.Fprintf(stderr, "mantatag: a fault of the program itself: %v\n\n%s", p, debug.Stack())
+		fmt.Fprintf(stderr, "mantatag: %s\n\n%s", l.Say("a fault of the program itself: %[1]v", p), debug.Stack())
 		*code = report.ExitFault
 	}
 }
@@ -106,8 +109,6 @@ func exitCode(stderr io.Writer, l *lang.Language, err error) int {
 		return report.ExitUsage
 	case errors.Is(err, context.Canceled):
 		return interrupted{os.Interrupt}.exitCode()
-	case strings.HasPrefix(err.Error(), "unknown command"), strings.Contains(err.Error(), " arg(s)"):
-		return report.ExitUsage // cobra has no type for these
 	}
 	return report.ExitFault
 }

@@ -4,13 +4,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"mantatag/cmd/mantatag/lang"
 )
 
 // A panic is a fault of the program, whose code is 1; Go's own is 2.
 func TestPanicIsAFault(t *testing.T) {
 	var said strings.Builder
 	fail := func() (code int) {
-		defer catch(&said, &code)
+		defer catch(&said, lang.New(lang.English), &code)
 		panic("no such case")
 	}
 	if code := fail(); code != 1 || !strings.Contains(said.String(), "no such case") || !strings.Contains(said.String(), "exit_test.go") {

@@ -17,11 +17,41 @@ import (
 )
 
 // flagError is a fault of a flag in our words, where there are any for it.
-func flagError(_ *cobra.Command, err error) error {
-	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return usagef("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), errors.Unwrap(bad))
+func flagError(cmd *cobra.Command, err error) error {
+	var (
+		bad     *pflag.InvalidValueError
+		unknown *pflag.NotExistError
+		empty   *pflag.ValueRequiredError
+		written *pflag.InvalidSyntaxError
+	)
+	switch {
+	case errors.As(err, &bad):
+		return usagef("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), valueError(bad))
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return usagef("there is no flag %s: see %s --help", "-"+unknown.GetSpecifiedName(), cmd.CommandPath())
+	case errors.As(err, &unknown):
+		return usagef("there is no flag %s: see %s --help", "--"+unknown.GetSpecifiedName(), cmd.CommandPath())
+	case errors.As(err, &empty):
+		return usagef("--%s needs a value: see %s --help", empty.GetFlag().Name, cmd.CommandPath())
+	case errors.As(err, &written):
+		return usagef("there is no flag %s: see %s --help", written.GetSpecifiedFlag(), cmd.CommandPath())
 	}
 	return usageError{err}
+}
+
+// valueError says what a flag takes. Flags of our own say it themselves.
+func valueError(bad *pflag.InvalidValueError) error {
+	switch bad.GetFlag().Value.Type() {
+	case "int", "uint64":
+		return sayf("give a whole number")
+	case "float64":
+		return sayf("give a number")
+	case "duration":
+		return sayf("give a time, such as 30s, 10m or 4h")
+	case "bool":
+		return sayf("give true or false, or nothing")
+	}
+	return errors.Unwrap(bad)
 }
 
 // rateFlag is a number of requests in a time: "50/s", "3000/m", or "auto".

@@ -31,8 +31,8 @@ func main() {
 
 // execute runs one command and returns its exit code.
 func execute(ctx context.Context, args []string) (code int) {
-	defer catch(os.Stderr, &code)
 	l := lang.FromEnv(os.Getenv)
+	defer catch(os.Stderr, l, &code)
 	// A flag before --lang may be wrong, which is said in that language too.
 	for i, a := range args {
 		if name, ok := strings.CutPrefix(a, "--lang="); ok {
@@ -46,8 +46,7 @@ func execute(ctx context.Context, args []string) (code int) {
 	return exitCode(os.Stderr, l, root.ExecuteContext(ctx))
 }
 
-// newRootCommand is the program. What it says, it says in l, which --lang sets;
-// help is in English.
+// newRootCommand is the program. What it says, it says in l, which --lang sets.
 func newRootCommand(l *lang.Language) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mantatag",
@@ -58,24 +57,17 @@ allows, and in such a way that an interrupted run goes on where it was.
 
 Try it without an account:   mantatag run --sandbox clients.csv`,
 		Version:           version(),
+		Args:              cobra.ArbitraryArgs,
+		RunE:              group,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().Var(l, "lang", "the language, where LC_ALL, LC_MESSAGES or LANG does not say it")
-	root.AddCommand(newRunCommand(l), newCheckCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(), newTokenCommand(l))
-	root.InitDefaultCompletionCmd()
-	if completion, _, err := root.Find([]string{"completion"}); err == nil {
-		// Cobra's own shows its help for a shell that it does not know, and succeeds.
-		completion.Args = cobra.ArbitraryArgs
-		completion.RunE = func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return usagef("there is no completion for %s: the shells are bash, zsh, fish and powershell", args[0])
-		}
-	}
+	root.AddCommand(newRunCommand(l), newCheckCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(l), newTokenCommand(l))
+	addHelp(root)
+	localize(root, l)
 	return root
 }
 

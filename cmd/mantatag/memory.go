@@ -50,7 +50,7 @@ func (s *session) recall() pace.Memory {
 	}
 	m, err := store.Load(time.Now())
 	if err != nil {
-		s.log.Warn().Msg(s.lang.Error(err))
+		s.log.Warn().Msg(s.lang.Say("what earlier runs learned of the rate limit cannot be read, and this run begins without it: %[1]v", err))
 	}
 	return m
 }
@@ -59,7 +59,7 @@ func (s *session) recall() pace.Memory {
 func (s *session) remember(m pace.Memory) {
 	if store := s.memory(); store != nil {
 		if err := store.Save(m); err != nil {
-			s.log.Warn().Msg(s.lang.Error(err))
+			s.log.Warn().Msg(s.lang.Say("what this run learned of the rate limit cannot be kept for the next: %[1]v", err))
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (p *progress) note(e worker.Event) {
 	case worker.Unsendable:
 		p.done.Add(1)
 		p.failed.Add(1)
-		p.log.Debug().Int64("row", e.Row.Number).Int64("line", e.Row.Line).Msgf("this row cannot be sent: %v", e.Row.Err)
+		p.log.Debug().Int64("row", e.Row.Number).Int64("line", e.Row.Line).Msg(p.lang.Say("this row cannot be sent: %[1]v", e.Row.Err))
 	case worker.Duplicate, worker.Skipped:
 		p.done.Add(1)
 	case worker.Sent:

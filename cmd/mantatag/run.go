@@ -180,6 +180,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if err := o.check(); err != nil {
 		return err
 	}
+	o.login.say = o.lang.Say
 	api, err := o.target()
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/worker/manta/sandbox"
 )
 
@@ -116,17 +117,17 @@ func (f *sandboxFlags) parse() (sandbox.Options, error) {
 	for _, v := range []struct {
 		name string
 		ok   bool
-		must string
+		must lang.Word
 	}{
-		{"rate", f.rate >= 0.001, "be at least 0.001"},
-		{"burst", f.burst >= 0, "not be negative"},
-		{"requests", f.requests >= 1, "be at least 1"},
-		{"window", f.window >= time.Millisecond, "be at least 1ms"},
-		{"in-flight", f.inFlight >= 1, "be at least 1"},
-		{"ban", f.ban >= 0, "not be negative"},
-		{"latency", o.Latency >= 0, "not be negative"},
-		{"latency-spread", o.LatencySpread >= 0, "not be negative"},
-		{"unknown", o.UnknownShare >= 0 && o.UnknownShare <= 1, "be between 0 and 1"},
+		{"rate", f.rate >= 0.001, lang.Word("be at least 0.001")},
+		{"burst", f.burst >= 0, lang.Word("not be negative")},
+		{"requests", f.requests >= 1, lang.Word("be at least 1")},
+		{"window", f.window >= time.Millisecond, lang.Word("be at least 1ms")},
+		{"in-flight", f.inFlight >= 1, lang.Word("be at least 1")},
+		{"ban", f.ban >= 0, lang.Word("not be negative")},
+		{"latency", o.Latency >= 0, lang.Word("not be negative")},
+		{"latency-spread", o.LatencySpread >= 0, lang.Word("not be negative")},
+		{"unknown", o.UnknownShare >= 0 && o.UnknownShare <= 1, lang.Word("be between 0 and 1")},
 	} {
 		if !v.ok {
 			return o, usagef("--%s must %s", v.name, v.must)
@@ -200,7 +201,7 @@ func parseFault(text string) (kind sandbox.Fault, share float64, err error) {
 	return kind, share, nil
 }
 
-func newSandboxCommand() *cobra.Command {
+func newSandboxCommand(l *lang.Language) *cobra.Command {
 	var flags sandboxFlags
 	var listen string
 	var remote bool
@@ -224,7 +225,7 @@ Kinds of rate limit (--limit):
   strict-counter   the same, refused requests counting too
   concurrency      --in-flight requests at once
 With --ban, who is refused is shut out for a time.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			options, err := flags.parse()
 			if err != nil {
@@ -233,7 +234,7 @@ With --ban, who is refused is shut out for a time.`,
 			if !remote && !isLoopback(listen) {
 				return usagef("--listen %s can be reached from other machines: give --remote if that is meant", listen)
 			}
-			return serveSandbox(c.Context(), c.OutOrStdout(), listen, options)
+			return serveSandbox(c.Context(), c.OutOrStdout(), l, listen, options)
 		},
 	}
 	c.Flags().SortFlags = false
@@ -253,13 +254,13 @@ func isLoopback(addr string) bool {
 }
 
 // serveSandbox serves until ctx ends, and then says what happened.
-func serveSandbox(ctx context.Context, out io.Writer, listen string, options sandbox.Options) error {
+func serveSandbox(ctx context.Context, out io.Writer, l *lang.Language, listen string, options sandbox.Options) error {
 	s := sandbox.New(options)
 	server, err := sandbox.Listen(listen, s)
 	if err != nil {
 		return usageError{err}
 	}
-	fmt.Fprintf(out, "The sandbox answers at %s\n\nTo try it, in another terminal:\n\n", server.URL)
+	fmt.Fprintf(out, "%s\n\n%s\n\n", l.Say("The sandbox answers at %[1]s", server.URL), l.Say("To try it, in another terminal:"))
 	set := "  export %s=%s\n"
 	if runtime.GOOS == "windows" {
 		set = "  $env:%s = \"%s\"\n"
@@ -270,12 +271,13 @@ func serveSandbox(ctx context.Context, out io.Writer, listen string, options san
 	} {
 		fmt.Fprintf(out, set, v[0], v[1])
 	}
-	fmt.Fprint(out, "  mantatag run INPUT\n\nCtrl-C stops it.\n")
+	fmt.Fprintf(out, "  %s run INPUT\n\n%s\n", quote(programName()), l.Say("Ctrl-C stops it."))
 
 	<-ctx.Done()
 	if err := server.Close(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, s.Account())
+	key, args := s.Account().Sentence()
+	_, err = fmt.Fprintln(out, l.Say(key, args...))
 	return err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/worker/manta/sandbox"
 )
 
@@ -87,7 +88,7 @@ func TestSandboxRefusesFlags(t *testing.T) {
 func TestSandboxServes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	c := newSandboxCommand()
+	c := newSandboxCommand(lang.New(lang.English))
 	c.SetArgs([]string{"--listen", "127.0.0.1:0", "--unknown", "0"})
 	reader, writer := io.Pipe()
 	c.SetOut(writer)
@@ -140,7 +141,7 @@ func TestSandboxServes(t *testing.T) {
 
 func TestSandboxStaysLocal(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "nonsense"} {
-		c := newSandboxCommand()
+		c := newSandboxCommand(lang.New(lang.English))
 		c.SetArgs([]string{"--listen", addr})
 		c.SetOut(io.Discard)
 		c.SilenceErrors, c.SilenceUsage = true, true

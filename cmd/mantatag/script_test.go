@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/traditionalchinese"
+	"golang.org/x/text/encoding/unicode"
 
 	"mantatag/worker/manta/sandbox"
 )
@@ -35,6 +40,8 @@ func TestMain(m *testing.M) {
 //	terminate                         sends SIGTERM to what runs in the background
 //	paste CODE                        runs the command that the last run said to go on with
 //	lines FILE FROM COUNT TEXT        writes COUNT lines of TEXT, in which # is the number, from FROM on
+//	encode ENCODING FROM TO           writes the text of FROM in big5 or utf-16
+//	workbook TO SHEET=FROM…           writes a workbook, each sheet from a table
 //
 // and, of the API,
 //
@@ -75,6 +82,8 @@ func TestScript(t *testing.T) {
 				}
 			},
 			"lines":    lines,
+			"encode":   encodeFile,
+			"workbook": workbook,
 			"api":      startAPI,
 			"requests": counts(func(a *api) int { return a.requests() }),
 			"tagged":   counts(func(a *api) int { return a.Mappings() }),
@@ -164,6 +173,32 @@ func lines(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 	}
 	ts.Check(f.Close())
+}
+
+func encodeFile(ts *testscript.TestScript, _ bool, args []string) {
+	encodings := map[string]encoding.Encoding{"big5": traditionalchinese.Big5, "utf-16": unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)}
+	text, err := encodings[args[0]].NewEncoder().String(ts.ReadFile(args[1]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o600))
+}
+
+func workbook(ts *testscript.TestScript, _ bool, args []string) {
+	f := excelize.NewFile()
+	for i, arg := range args[1:] {
+		sheet, from, _ := strings.Cut(arg, "=")
+		if i == 0 {
+			ts.Check(f.SetSheetName("Sheet1", sheet))
+		} else {
+			_, err := f.NewSheet(sheet)
+			ts.Check(err)
+		}
+		table, err := csv.NewReader(strings.NewReader(ts.ReadFile(from))).ReadAll()
+		ts.Check(err)
+		for row, cells := range table {
+			ts.Check(f.SetSheetRow(sheet, fmt.Sprintf("A%d", row+1), &cells))
+		}
+	}
+	ts.Check(errors.Join(f.SaveAs(ts.MkAbs(args[0])), f.Close()))
 }
 
 func counts(of func(*api) int) func(*testscript.TestScript, bool, []string) {

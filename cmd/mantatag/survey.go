@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"io"
 
 	"mantatag/ingest"
@@ -42,6 +44,7 @@ type surveyor struct {
 	job       *journal.Journal // nil: none
 	rejects   *report.Rejects  // nil: nobody wants them
 	firsts    firsts
+	seeds     [2]maphash.Seed
 	keys      [batch]journal.Key
 	survey
 }
@@ -107,12 +110,28 @@ func (s *surveyor) read(ctx context.Context, in *ingest.Reader, full chan<- []as
 	}
 }
 
+// key names a mapping. Where there is no job to look it up in, a name that holds
+// for this survey alone will do, and costs less than the journal's.
+func (s *surveyor) key(m *ingest.Mapping) (k journal.Key) {
+	if s.job != nil {
+		return journal.NewKey(s.host, s.bot, m.TagID, m.ClientID, m.Platform, m.PlatformClientID)
+	}
+	var buf [256]byte
+	b := buf[:0]
+	for _, f := range [...]string{m.TagID, m.ClientID, m.Platform, m.PlatformClientID} {
+		b = binary.AppendUvarint(b, uint64(len(f)))
+		b = append(b, f...)
+	}
+	binary.LittleEndian.PutUint64(k[:8], maphash.Bytes(s.seeds[0], b))
+	binary.LittleEndian.PutUint64(k[8:], maphash.Bytes(s.seeds[1], b))
+	return k
+}
+
 // compare finds out which of the mappings are asked for already, or done.
 func (s *surveyor) compare(mappings []asked) {
 	keys := s.keys[:len(mappings)]
 	for i := range mappings {
-		m := &mappings[i]
-		keys[i] = journal.NewKey(s.host, s.bot, m.TagID, m.ClientID, m.Platform, m.PlatformClientID)
+		keys[i] = s.key(&mappings[i].Mapping)
 	}
 	s.firsts.touch(keys)
 	for i := range mappings {

@@ -25,8 +25,9 @@ func newTokenCommand(l *lang.Language) *cobra.Command {
 
 The old pair is dead from then on: everything else that uses it needs the new
 one. An expired token can still be renewed.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			from.say = l.Say
 			if err := from.checkFiles(); err != nil {
 				return err
 			}
@@ -56,8 +57,7 @@ one. An expired token can still be renewed.`,
 	f.StringVar(&bot, "bot", "", "the bot's `ID` (default: $MANTATAG_BOT_ID)")
 	f.StringVar(&api, "api-url", "", "the API's base `URL` (default: $MANTATAG_API_URL, else "+defaultAPI+")")
 
-	token := &cobra.Command{Use: "token", Short: "Look after the bot's API token", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	token := &cobra.Command{Use: "token", Short: "Look after the bot's API token", Args: cobra.ArbitraryArgs, RunE: group}
 	token.AddCommand(renew)
 	return token
 }
@@ -73,7 +73,7 @@ func (l login) renewFiles(ctx context.Context, api *url.URL, bot string) (finish
 	if err != nil {
 		return false, err
 	}
-	client := &manta.Client{HTTP: manta.NewHTTP(1), API: api, Bot: bot, UserAgent: "mantatag/" + version(), Timeout: renewalTakes / 2}
+	client := &manta.Client{HTTP: manta.NewHTTP(1), API: api, Bot: bot, UserAgent: "mantatag/" + version(), Timeout: renewalTakes / 2, Say: l.say}
 	defer client.HTTP.CloseIdleConnections()
 	// Once asked, the answer must be had: a signal does not cut it off.
 	return false, files.renew(func() (manta.Credentials, error) {

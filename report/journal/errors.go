@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 var (
@@ -13,7 +14,7 @@ var (
 	ErrVersion = errors.New("the journal was written by a newer mantatag; update mantatag and run the same command again")
 
 	// ErrCorrupt: the journal is damaged in a way that no interrupted write
-	// explains. The error that wraps it names file, line and byte.
+	// explains. The error that wraps it is a CorruptError.
 	ErrCorrupt = errors.New("the journal is damaged")
 
 	// ErrClosed: the journal was closed, or was opened by View.
@@ -44,7 +45,35 @@ func (e *HostError) Error() string {
 	return fmt.Sprintf("the job %s belongs to the API host %s, not %s; give another --job, or --fresh to start over", e.Dir, e.Job, e.Host)
 }
 
-func corrupt(file string, line, offset int64, what string) error {
-	return fmt.Errorf("%s: line %d (byte %d): %s: %w: put back a copy of the file that is sound, or start over with --fresh, which keeps the old job folder",
-		file, line, offset, what, ErrCorrupt)
+// What is wrong with a damaged journal.
+var (
+	errZeros   = errors.New("zeros in the place of a line that was once written whole")
+	errLine    = errors.New("the line does not have the checksum or the form that it was written with")
+	errChanged = errors.New("the line that stood here cannot be read any more")
+)
+
+// CorruptError says where and how a journal is damaged.
+type CorruptError struct {
+	File   string
+	Line   int64 // 0: not known
+	Offset int64 // of the line's first byte
+	What   error
 }
+
+func (e *CorruptError) Error() string {
+	key, args := e.Sentence()
+	return fmt.Sprintf(key, args...)
+}
+
+// Sentence is the error's format and arguments, for other languages.
+func (e *CorruptError) Sentence() (string, []any) {
+	offset := strconv.FormatInt(e.Offset, 10)
+	if e.Line == 0 {
+		return "%[1]s: byte %[2]s: %[3]v: the journal is damaged: put back a copy of the file that is sound, or start over with --fresh, which keeps the old job folder",
+			[]any{e.File, offset, e.What}
+	}
+	return "%[1]s: line %[2]s (byte %[3]s): %[4]v: the journal is damaged: put back a copy of the file that is sound, or start over with --fresh, which keeps the old job folder",
+		[]any{e.File, strconv.FormatInt(e.Line, 10), offset, e.What}
+}
+
+func (e *CorruptError) Unwrap() error { return ErrCorrupt }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"strconv"
@@ -146,7 +147,7 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 	b = buf.Bytes()
 	b = appendSum(b[:len(b)-len("}\n")], start)
 	if n := len(b) - start; n > maxLine {
-		return b[:start], fmt.Errorf("a line of %d bytes is longer than the journal's limit of %d", n, maxLine)
+		return b[:start], errors.New("an entry is longer than a line of the journal may be")
 	}
 	return b, nil
 }

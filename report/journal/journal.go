@@ -120,9 +120,6 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 func View(dir string) (*Journal, error) {
 	j := &Journal{dir: dir, name: filepath.Join(dir, journalName)}
 	f, err := os.Open(j.name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not the folder of a job, there is no %s in it: %w", dir, journalName, err)
-	}
 	if err != nil {
 		return nil, &DiskError{j.name, err}
 	}
@@ -328,7 +325,7 @@ func (j *Journal) Entry(r Ref) (Entry, error) {
 			}
 		}
 		if n < size || size > maxLine {
-			return Entry{}, fmt.Errorf("%s: byte %d: the line that stood here cannot be read any more: %w", j.name, r.Offset, ErrCorrupt)
+			return Entry{}, &CorruptError{j.name, 0, r.Offset, errChanged}
 		}
 	}
 }
@@ -379,7 +376,7 @@ func (j *Journal) Entries(number int) iter.Seq2[Entry, error] {
 				continue
 			}
 			if !ok || !scan(body, &l) {
-				yield(Entry{}, fmt.Errorf("%s: byte %d: the line that stood here cannot be read any more: %w", j.name, in.offset, ErrCorrupt))
+				yield(Entry{}, &CorruptError{j.name, 0, in.offset, errChanged})
 				return
 			}
 			if !yield(l.entry(), nil) {

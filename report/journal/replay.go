@@ -69,14 +69,14 @@ func (r *replay) run() error {
 			r.proven = max(r.proven, synced)
 		case ok:
 			if synced > bad.offset {
-				return corrupt(r.name, bad.line, bad.offset, "zeros in the place of a line that was once written whole")
+				return &CorruptError{r.name, bad.line, bad.offset, errZeros}
 			}
 		case zeroed(text):
 			if bad == nil {
 				bad = &doubtful{number, offset}
 			}
 		default:
-			return corrupt(r.name, number, offset, "the line does not have the checksum or the form that it was written with")
+			return &CorruptError{r.name, number, offset, errLine}
 		}
 	}
 	r.size = in.read

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 )
 
 // ErrRenewalRefused says that the API refused to give a new pair; the old one is
@@ -15,7 +15,21 @@ var ErrRenewalRefused = errors.New("the API refused to renew the pair")
 
 // ErrRenewalLost says that the request for a new pair was sent and its answer
 // did not come: the old pair may be dead and the new one unknown.
-var ErrRenewalLost = errors.New("the answer to the renewal was lost, so the old pair may be dead and the new one unknown: look the pair up in MantaGO before anything else is tried")
+var ErrRenewalLost = errors.New("the answer to the renewal was lost")
+
+// renewalError is why there is no new pair, said in the user's language.
+type renewalError struct {
+	kind    error // one of the two; nil if the request never left
+	message string
+}
+
+func (e *renewalError) Error() string { return e.message }
+func (e *renewalError) Unwrap() error { return e.kind }
+
+// lost says what became of the answer to a renewal.
+func (c *Client) lost(what string) error {
+	return &renewalError{ErrRenewalLost, c.say("%[1]s: the answer to the renewal was lost, so the old pair may be dead and the new one unknown: look the pair up in MantaGO before anything else is tried", what)}
+}
 
 // Renew asks for a new pair (POST /openapi/token; the bearer may have expired).
 // From its success on the old pair is dead, so the caller must have a place
@@ -35,9 +49,9 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 	res, err := c.HTTP.Do(req)
 	if err != nil {
 		if written.Load() {
-			return Credentials{}, fmt.Errorf("%s: %w", c.reason(err), ErrRenewalLost)
+			return Credentials{}, c.lost(c.reason(err))
 		}
-		return Credentials{}, errors.New(c.unanswered(err, false).Message)
+		return Credentials{}, &renewalError{message: c.unanswered(err, false).Message}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
@@ -51,9 +65,10 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 	}
 	a := c.masked(cred, res, text)
 	if a.Code != 0 || a.Class == Throttled || a.Class == Misdirected {
-		return Credentials{}, fmt.Errorf("%w (%s: %s, code %d)", ErrRenewalRefused, name(res.StatusCode), a.Message, a.Code)
+		return Credentials{}, &renewalError{ErrRenewalRefused,
+			c.say("the API refused to renew the pair (%[1]s: %[2]s, code %[3]s)", name(res.StatusCode), a.Message, strconv.Itoa(a.Code))}
 	}
 	// It says success, or said it before it broke off, or comes from somebody
 	// on the way who does not know what the API did.
-	return Credentials{}, fmt.Errorf("the answer (%s) holds no new pair: %w", name(res.StatusCode), ErrRenewalLost)
+	return Credentials{}, c.lost(c.say("the answer (%[1]s) holds no new pair", name(res.StatusCode)))
 }

@@ -94,7 +94,7 @@ func (s Store) Load(now time.Time) (Memory, error) {
 		return Memory{}, nil
 	}
 	if err != nil {
-		return Memory{}, fmt.Errorf("read what was learned of the rate limit: %w", err)
+		return Memory{}, err
 	}
 	var m stored
 	if json.Unmarshal(data, &m) != nil || m.Version != memoryVersion || m.Host != s.Host || m.Bot != s.Bot {
@@ -120,13 +120,6 @@ func (s Store) Save(m Memory) error {
 	if m.Rate <= 0 {
 		return nil
 	}
-	if err := s.save(m); err != nil {
-		return fmt.Errorf("keep what was learned of the rate limit: %w", err)
-	}
-	return nil
-}
-
-func (s Store) save(m Memory) error {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return err
 	}

@@ -2,9 +2,10 @@
 //
 // Sentences of ingest and report go by a name, and their English texts stand in
 // those packages; everywhere else an English sentence is its own key. The
-// Traditional Chinese texts of all of them are in the files of this package. Names of fields, JSON keys and exit codes are no sentences and
-// are the same in every language; so is what the API, the network and the
-// operating system say.
+// Traditional Chinese texts of all of them are in the files of this package. Names
+// of fields, JSON keys and exit codes are no sentences and are the same in every
+// language; so is what the API, the network, the operating system and other
+// people's decoders say, and so are the debug lines of run.log.
 package lang
 
 import (
@@ -37,6 +38,7 @@ const StandardInput = "standard input"
 type Language struct {
 	name    string
 	printer *message.Printer
+	texts   map[string]string // those of help, and all others too
 }
 
 // FromEnv is the language of an environment: the first of LC_ALL, LC_MESSAGES
@@ -57,8 +59,11 @@ func FromEnv(getenv func(string) string) *Language {
 // New is the language with that name, which is one of the constants.
 func New(name string) *Language {
 	tag, texts := language.English, catalogue()
+	plain := map[string]string{}
 	if name == TraditionalChinese {
 		tag, texts = language.TraditionalChinese, traditionalChinese()
+		plain = maps.Clone(texts)
+		maps.Copy(plain, zhHelp)
 	}
 	b := catalog.NewBuilder()
 	for key, text := range texts {
@@ -66,7 +71,7 @@ func New(name string) *Language {
 			panic(fmt.Sprintf("%s: %v", key, err)) // a text of ours that is no format
 		}
 	}
-	return &Language{name, message.NewPrinter(tag, message.Catalog(b))}
+	return &Language{name, message.NewPrinter(tag, message.Catalog(b)), plain}
 }
 
 // String is the name of the language.
@@ -83,8 +88,18 @@ func (l *Language) Set(name string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("give one of %s, %s", English, TraditionalChinese)
+	return noLanguage{}
 }
+
+// noLanguage is the error of a name that is none of a language.
+type noLanguage struct{}
+
+func (noLanguage) Error() string { return "give one of " + names }
+
+// Sentence implements [Sentence].
+func (noLanguage) Sentence() (string, []any) { return "give one of %s", []any{names} }
+
+const names = English + ", " + TraditionalChinese
 
 // Named says the sentence of ingest or report with that name, as Say does.
 func (l *Language) Named(id string, args ...any) string { return l.Say(named+id, args...) }
@@ -106,6 +121,17 @@ func (l *Language) Say(key string, args ...any) string {
 	return l.printer.Sprintf(key, args...)
 }
 
+// Text is a text that is no format, such as help's, in the language.
+func (l *Language) Text(english string) string {
+	if text, ok := l.texts[english]; ok {
+		return text
+	}
+	return english
+}
+
+// Help returns the texts that help has in Traditional Chinese, by the English.
+func Help() map[string]string { return maps.Clone(zhHelp) }
+
 // Word is an argument that is said in the language of its sentence.
 type Word string
 
@@ -115,7 +141,7 @@ type Sentence interface {
 	Sentence() (key string, args []any)
 }
 
-// Error says an error. One that has no sentence of ours says what it says.
+// Error says an error. One whose text is no sentence of ours says what it says.
 func (l *Language) Error(err error) string {
 	var (
 		sentence Sentence
@@ -141,7 +167,7 @@ func (l *Language) Error(err error) string {
 	case errors.Is(err, journal.ErrVersion):
 		return l.Say("the journal was written by a newer mantatag; update mantatag and run the same command again")
 	}
-	return err.Error()
+	return l.Text(err.Error())
 }
 
 // Message says a message of ingest.

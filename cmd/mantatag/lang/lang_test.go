@@ -17,7 +17,10 @@ import (
 )
 
 // sayers are the functions whose first argument is a key.
-var sayers = []string{"Say", "say", "sayf", "usagef", "note", "Word"}
+var sayers = []string{"Say", "say", "sayf", "usagef", "note", "Word", "sentencef"}
+
+// told are the packages whose English reaches a user.
+var told = []string{"..", ".", "../../../worker", "../../../worker/manta", "../../../worker/manta/sandbox", "../../../worker/pace", "../../../report", "../../../report/journal", "../../../ingest"}
 
 // keys are all sentences that the program has: those that go by a name, and
 // those that stand in the source.
@@ -29,37 +32,130 @@ func keys(t *testing.T) map[string]string {
 	return all
 }
 
-// sentences are the keys in the source of the packages that write English out.
-func sentences(t *testing.T) map[string]bool {
-	found := map[string]bool{}
-	for _, dir := range []string{"..", ".", "../../../worker", "../../../worker/manta", "../../../report/journal"} {
+// source walks the program's own source.
+func source(t *testing.T, visit func(place string, n ast.Node)) {
+	for _, dir := range told {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no source in %s: %v", dir, err)
 		}
 		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") || name == "../sandbox.go" {
-				continue // the stand-in is for those who try things out, in English
+			if strings.HasSuffix(name, "_test.go") {
+				continue
 			}
-			parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			set := token.NewFileSet()
+			parsed, err := parser.ParseFile(set, name, nil, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			ast.Inspect(parsed, func(n ast.Node) bool {
-				if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 0 {
-					if text, ok := call.Args[0].(*ast.BasicLit); ok && text.Kind == token.STRING && slices.Contains(sayers, calledName(call)) {
-						key, err := strconv.Unquote(text.Value)
-						if err != nil {
-							t.Fatal(err)
-						}
-						found[strings.NewReplacer("%w", "%v", "]w", "]v").Replace(key)] = true
-					}
+				if n != nil {
+					at := set.Position(n.Pos())
+					visit(strings.TrimPrefix(filepath.ToSlash(at.Filename), "../../../")+":"+strconv.Itoa(at.Line), n)
 				}
 				return true
 			})
 		}
 	}
+}
+
+// sentences are the keys in the source.
+func sentences(t *testing.T) map[string]bool {
+	found := map[string]bool{}
+	add := func(e ast.Expr) {
+		if text, ok := literal(e); ok {
+			found[strings.NewReplacer("%w", "%v", "]w", "]v").Replace(text)] = true
+		}
+	}
+	source(t, func(place string, n ast.Node) {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			byName := strings.HasPrefix(place, "ingest/") || strings.HasPrefix(place, "report/") && !strings.HasPrefix(place, "report/journal/")
+			if name := calledName(n); len(n.Args) > 0 && (slices.Contains(sayers, name) && !byName || name == "errors.New" && !internal(n)) {
+				add(n.Args[0])
+			}
+		case *ast.FuncDecl: // Sentence() (key string, args []any)
+			if n.Name.Name == "Sentence" && n.Body != nil {
+				ast.Inspect(n.Body, func(n ast.Node) bool {
+					if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) == 2 {
+						add(r.Results[0])
+					}
+					return true
+				})
+			}
+		}
+	})
 	return found
+}
+
+func literal(e ast.Expr) (string, bool) {
+	text, ok := e.(*ast.BasicLit)
+	if !ok || text.Kind != token.STRING {
+		return "", false
+	}
+	s, err := strconv.Unquote(text.Value)
+	return s, err == nil
+}
+
+// internals are errors that no user sees.
+var internals = map[string]string{
+	"an entry without a kind cannot be written to the journal": "a fault of the program, which its tests find",
+	"no session was begun in the journal":                      "likewise",
+	"there is no answer to this mapping in the journal":        "likewise",
+	"the journal is not open for writing":                      "likewise",
+	"a row's task panicked":                                    "the panic itself is shown",
+	"line too long":                                            "becomes a CorruptError",
+	"long row":                                                 "becomes a fault of the row",
+	"the journal is damaged":                                   "comes within a CorruptError",
+	"the answer to the renewal was lost":                       "comes within an error that has a sentence",
+	"the API refused to renew the pair":                        "likewise",
+	"the response's body is closed":                            "net/http wants it",
+	"a run of this job began or ended while the reports were made; make them again": "report makes them again",
+}
+
+func internal(call *ast.CallExpr) bool {
+	text, ok := literal(call.Args[0])
+	return ok && internals[text] != ""
+}
+
+// plain are the calls of fmt.Errorf that are left: their errors are told apart
+// by what they wrap, which has its sentence.
+var plain = []string{"%s: %w", "%s is of version %d: %w", "%v"}
+
+var words = regexp.MustCompile(`[a-z]{2,} [a-z]+`)
+
+// English that goes out without having been said in the user's language.
+func TestNothingIsSaidInEnglishOnly(t *testing.T) {
+	met := map[string]bool{}
+	source(t, func(place string, n ast.Node) {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return
+		}
+		switch name := calledName(call); name {
+		case "errors.New":
+			if text, ok := literal(call.Args[0]); !ok {
+				t.Errorf("%s: an error without a sentence", place)
+			} else {
+				met[text] = true
+			}
+		case "fmt.Errorf":
+			if text, ok := literal(call.Args[0]); ok && !slices.Contains(plain, text) {
+				t.Errorf("%s: fmt.Errorf(%q) cannot be said in other languages", place, text)
+			}
+		case "Msg", "Msgf", "fmt.Fprint", "fmt.Fprintf", "fmt.Fprintln", "fmt.Print", "fmt.Printf", "fmt.Println":
+			for _, arg := range call.Args {
+				if text, ok := literal(arg); ok && words.MatchString(text) && !strings.HasPrefix(place, "report/") && !strings.HasPrefix(place, "worker/manta/sandbox/") {
+					t.Errorf("%s: %q is said in English only", place, text)
+				}
+			}
+		}
+	})
+	for text, why := range internals {
+		if !met[text] {
+			t.Errorf("%q (%s) is there no more", text, why)
+		}
+	}
 }
 
 func calledName(call *ast.CallExpr) string {
@@ -67,6 +163,9 @@ func calledName(call *ast.CallExpr) string {
 	case *ast.Ident:
 		return f.Name
 	case *ast.SelectorExpr:
+		if pkg, ok := f.X.(*ast.Ident); ok && (pkg.Name == "fmt" || pkg.Name == "errors") {
+			return pkg.Name + "." + f.Sel.Name
+		}
 		return f.Sel.Name
 	}
 	return ""

@@ -9,6 +9,27 @@ var zhWorker = map[string]string{
 	"%[1]d rows in a row were refused with no success between (the last: %[2]s); check the tag and the ids, or raise --stop-after-failures": "連續 %[1]d 列被拒，中間沒有一列成功（最後一列：%[2]s）；請檢查標籤和 ID，或調高 --stop-after-failures",
 	"%[1]s; check --api-url and the network": "%[1]s；請檢查 --api-url 和網路",
 
+	// A renewal.
+	"the answer (%[1]s) holds no new pair":                         "回應（%[1]s）裡沒有新的權杖與密鑰",
+	"the API refused to renew the pair (%[1]s: %[2]s, code %[3]s)": "API 拒絕更新權杖與密鑰（%[1]s：%[2]s，代碼 %[3]s）",
+	"%[1]s: the answer to the renewal was lost, so the old pair may be dead and the new one unknown: look the pair up in MantaGO before anything else is tried": "%[1]s：沒有收到更新的結果，所以舊的權杖與密鑰可能已經失效，而新的還不知道：請先到 MantaGO 查看，再做別的嘗試",
+
+	// A journal, and what was learned.
+	"%[1]s: line %[2]s (byte %[3]s): %[4]v: the journal is damaged: put back a copy of the file that is sound, or start over with --fresh, which keeps the old job folder": "%[1]s：第 %[2]s 行（第 %[3]s 位元組）：%[4]v：日誌已損壞；請換回完好的備份，或用 --fresh 重新開始（會保留舊的工作資料夾）",
+	"%[1]s: byte %[2]s: %[3]v: the journal is damaged: put back a copy of the file that is sound, or start over with --fresh, which keeps the old job folder":              "%[1]s：第 %[2]s 位元組：%[3]v：日誌已損壞；請換回完好的備份，或用 --fresh 重新開始（會保留舊的工作資料夾）",
+	"zeros in the place of a line that was once written whole":                 "曾經完整寫入的一行變成了零",
+	"the line does not have the checksum or the form that it was written with": "這一行的檢查碼或格式與當初寫入的不符",
+	"the line that stood here cannot be read any more":                         "原本在這裡的一行已經讀不出來",
+	"an entry is longer than a line of the journal may be":                     "有一筆記錄超過日誌一行的長度上限",
+	"the reports were not made: %[1]v":                                         "報告沒有完成：%[1]v",
+
+	// The stand-in.
+	"no fault is called %[1]q: choose one of %[2]s":           "沒有名為 %[1]q 的錯誤種類：請用 %[2]s 其中之一",
+	"no scheme of hints is called %[1]q: choose one of %[2]s": "沒有名為 %[1]q 的告知方式：請用 %[2]s 其中之一",
+	"the sandbox cannot listen on %[1]s: %[2]v":               "模擬伺服器無法監聽 %[1]s：%[2]v",
+	"the sandbox had to stop: %[1]v":                          "模擬伺服器不得不停止：%[1]v",
+	"requests: %[1]d; accepted: %[2]d (again: %[3]d); over the limit: %[4]d (too early: %[5]d); refused: %[6]d; met a fault: %[7]d": "請求：%[1]d；接受：%[2]d（重複：%[3]d）；超過限制：%[4]d（太早：%[5]d）；拒絕：%[6]d；遇到錯誤：%[7]d",
+
 	// What became of a request.
 	"the server redirects elsewhere, and redirects are never followed": "伺服器要求轉址，而轉址一律不跟隨",
 	"the server redirects to %[1]q, and redirects are never followed":  "伺服器要求轉址到 %[1]q，而轉址一律不跟隨",

@@ -54,8 +54,14 @@ type Account struct {
 }
 
 func (a Account) String() string {
-	return fmt.Sprintf("requests: %d; accepted: %d (again: %d); over the limit: %d (too early: %d); refused: %d; met a fault: %d",
-		a.Requests, a.Accepted, a.Repeated, a.RateLimited, a.Early, a.Refused, a.Faults)
+	key, args := a.Sentence()
+	return fmt.Sprintf(key, args...)
+}
+
+// Sentence is the format of String and its arguments, for other languages.
+func (a Account) Sentence() (string, []any) {
+	return "requests: %[1]d; accepted: %[2]d (again: %[3]d); over the limit: %[4]d (too early: %[5]d); refused: %[6]d; met a fault: %[7]d",
+		[]any{a.Requests, a.Accepted, a.Repeated, a.RateLimited, a.Early, a.Refused, a.Faults}
 }
 
 // Record is what became of one request.

@@ -56,7 +56,7 @@ func (f *Fault) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no fault is called %q: choose one of %q", text, faultNames)
+	return sentencef("no fault is called %[1]q: choose one of %[2]s", string(text), strings.Join(faultNames[:], ", "))
 }
 
 // undone reports whether the mapping is not made.

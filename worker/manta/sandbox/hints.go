@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,7 +37,7 @@ func (h *Hints) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no scheme of hints is called %q: choose one of %q", text, hintsNames)
+	return sentencef("no scheme of hints is called %[1]q: choose one of %[2]s", string(text), strings.Join(hintsNames[:], ", "))
 }
 
 // write adds what v gives to tell, and returns until when it has told a refused

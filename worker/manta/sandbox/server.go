@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -29,7 +28,7 @@ type Server struct {
 func Listen(addr string, s *Sandbox) (*Server, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("the sandbox cannot listen on %s: %w", addr, err)
+		return nil, sentencef("the sandbox cannot listen on %[1]s: %[2]v", addr, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	v := &Server{URL: "http://" + listener.Addr().String() + BasePath, cancel: cancel}
@@ -40,7 +39,7 @@ func Listen(addr string, s *Sandbox) (*Server, error) {
 	}
 	v.running.Go(func() {
 		if err := v.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			v.failed = fmt.Errorf("the sandbox had to stop: %w", err)
+			v.failed = sentencef("the sandbox had to stop: %[1]v", err)
 		}
 	})
 	return v, nil

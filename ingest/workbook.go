@@ -1,0 +1,424 @@
+package ingest
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/xuri/excelize/v2"
+)
+
+const (
+	// smallPart is how large a part of a workbook may be that is no rows and no
+	// texts, but says where those are and how they are shown.
+	smallPart = 16 << 20
+	// longestToken is how long a text or a tag of a part that is read as a
+	// stream may be. A cell of Excel's has at most 32,767 characters.
+	longestToken = 4 << 20
+)
+
+// book is an opened workbook: the parts of the archive by their names in
+// small letters, and what its own part says.
+type book struct {
+	parts    map[string]*zip.File
+	sheets   []namedSheet
+	shared   *zip.File // the texts that cells share; nil: there are none
+	styles   *zip.File // nil: there are none
+	date1904 bool
+}
+
+type namedSheet struct {
+	name string
+	part *zip.File
+}
+
+// openWorkbook finds out what a workbook has. All of the parts that grow with
+// its rows are read once, so that what the way here has damaged is found before
+// anything is sent; and so are parts that are made to fill memory or disk.
+func openWorkbook(src *source) (*book, error) {
+	z, err := zip.NewReader(src, src.size)
+	if err != nil {
+		return nil, &InputError{Message: say("cut-off", workbook), Hint: say("hint-get-again"), Err: err}
+	}
+	b := &book{parts: map[string]*zip.File{}}
+	for _, part := range z.File {
+		b.parts[partName(part.Name)] = part
+	}
+	if b.parts["xl/workbook.xml"] == nil {
+		return nil, &InputError{Message: say("no-workbook-zip"), Hint: say("hint-formats")}
+	}
+	if err := b.readParts(); err != nil {
+		return nil, damagedWorkbook(err)
+	}
+	return b, nil
+}
+
+// partName is how a part is called, however its writer has spelt it.
+func partName(name string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.ReplaceAll(name, `\`, "/"), "/"))
+}
+
+// readParts reads the list of sheets and where everything is.
+func (b *book) readParts() error {
+	var main struct {
+		Properties struct {
+			Date1904 string `xml:"date1904,attr"`
+		} `xml:"workbookPr"`
+		Sheets []struct {
+			Name string `xml:"name,attr"`
+			ID   string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
+			// Strict workbooks have another name for the same.
+			Strict string `xml:"http://purl.oclc.org/ooxml/officeDocument/relationships id,attr"`
+		} `xml:"sheets>sheet"`
+	}
+	var rels struct {
+		All []struct {
+			ID     string `xml:"Id,attr"`
+			Type   string `xml:"Type,attr"`
+			Target string `xml:"Target,attr"`
+		} `xml:"Relationship"`
+	}
+	if err := b.decode("xl/workbook.xml", &main); err != nil {
+		return err
+	}
+	if err := b.decode("xl/_rels/workbook.xml.rels", &rels); err != nil {
+		return err
+	}
+	b.date1904 = isTrue(main.Properties.Date1904)
+	worksheets := map[string]*zip.File{}
+	for _, rel := range rels.All {
+		target := rel.Target
+		if !strings.HasPrefix(target, "/") {
+			target = path.Join("xl", target)
+		}
+		part := b.parts[partName(target)]
+		switch path.Base(rel.Type) {
+		case "worksheet": // and not a sheet that is a chart
+			worksheets[rel.ID] = part
+		case "sharedStrings":
+			b.shared = part
+		case "styles":
+			b.styles = part
+		}
+	}
+	for _, s := range main.Sheets {
+		if part := worksheets[s.ID+s.Strict]; part != nil {
+			b.sheets = append(b.sheets, namedSheet{s.Name, part})
+		}
+	}
+	return nil
+}
+
+// decode reads a small part.
+func (b *book) decode(name string, into any) error {
+	text, err := b.read(b.parts[name])
+	if err == nil {
+		err = xml.Unmarshal(text, into)
+	}
+	if err != nil {
+		return inPart(name, err)
+	}
+	return nil
+}
+
+// read is the content of a small part.
+func (b *book) read(part *zip.File) ([]byte, error) {
+	if part == nil {
+		return nil, &Fault{Message: say("no-part")}
+	}
+	if part.UncompressedSize64 > smallPart {
+		return nil, &Fault{Message: say("large-part", int(part.UncompressedSize64>>20), smallPart>>20)}
+	}
+	in, err := part.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return io.ReadAll(in)
+}
+
+// sheet is the worksheet with that name, or the first.
+func (b *book) sheet(name string) (namedSheet, error) {
+	var all []string
+	for i, s := range b.sheets {
+		if name == "" && i == 0 || name != "" && strings.EqualFold(s.name, strings.TrimSpace(name)) {
+			return s, b.check(s.part)
+		}
+		all = append(all, s.name)
+	}
+	if name == "" {
+		return namedSheet{}, damagedWorkbook(inPart("xl/workbook.xml", &Fault{Message: say("no-sheets")}))
+	}
+	return namedSheet{}, &InputError{Message: say("no-sheet", name, quoteNames(all))}
+}
+
+// check reads a part to its end, where its checksum is compared: damage would
+// otherwise be known only then.
+func (b *book) check(part *zip.File) error {
+	if size := part.UncompressedSize64; size > expandFree && size/expandMost > part.CompressedSize64 {
+		return &InputError{Message: say("bomb", expandMost)}
+	}
+	in, err := part.Open()
+	if err == nil {
+		_, err = io.Copy(io.Discard, in)
+		in.Close()
+	}
+	if err != nil {
+		return damagedWorkbook(inPart(part.Name, err))
+	}
+	return nil
+}
+
+// readTexts reads the texts that cells share.
+func (b *book) readTexts(into *texts) error {
+	if b.shared == nil {
+		return nil
+	}
+	if err := b.check(b.shared); err != nil {
+		return err
+	}
+	part, err := b.shared.Open()
+	if err != nil {
+		return damagedWorkbook(err)
+	}
+	defer part.Close()
+	in := newTokens(part)
+	var text []byte
+	for {
+		token, err := in.next()
+		switch e := token.(type) {
+		case xml.StartElement:
+			if e.Name.Local == "si" {
+				if text, err = in.text(text[:0], "si"); err == nil {
+					if failed := into.add(unescaped(text)); failed != nil {
+						return noTemporary(failed)
+					}
+				}
+			}
+		case xml.EndElement:
+			if e.Name.Local == "sst" {
+				if err := into.built(); err != nil {
+					return noTemporary(err)
+				}
+				return nil
+			}
+		}
+		if err != nil {
+			return damagedWorkbook(inPart(b.shared.Name, err))
+		}
+	}
+}
+
+// tokens reads a part of a workbook as a stream of XML.
+type tokens struct {
+	xml   *xml.Decoder
+	part  io.Reader
+	since int // the last token: how many bytes were read
+}
+
+func newTokens(part io.Reader) *tokens {
+	t := &tokens{part: part}
+	t.xml = xml.NewDecoder(t)
+	return t
+}
+
+var errLongToken = &Fault{Message: say("long-text", longestToken>>20)}
+
+// Read keeps the decoder, which holds a token whole, from holding too much.
+func (t *tokens) Read(p []byte) (int, error) {
+	if t.since > longestToken {
+		return 0, errLongToken
+	}
+	n, err := t.part.Read(p)
+	t.since += n
+	return n, err
+}
+
+// next is the next token. A part ends with an element of its own, so that its
+// end before that is an error.
+func (t *tokens) next() (xml.Token, error) {
+	t.since = 0
+	token, err := t.xml.RawToken()
+	switch {
+	case err != nil && t.since > longestToken:
+		err = errLongToken // the decoder may complain of half a character instead
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
+	}
+	return token, err
+}
+
+// text appends the text within the element that has begun: its value, or the
+// runs of its text, but not how the text is pronounced.
+func (t *tokens) text(to []byte, element string) ([]byte, error) {
+	wanted, spoken := false, false
+	for {
+		token, err := t.next()
+		if err != nil {
+			return to, err
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			switch e.Name.Local {
+			case "rPh":
+				spoken = true
+			case "v", "t":
+				wanted = !spoken
+			}
+		case xml.CharData:
+			if wanted && len(to) <= MaxRow {
+				to = append(to, e...)
+			}
+		case xml.EndElement:
+			switch e.Name.Local {
+			case "rPh":
+				spoken = false
+			case "v", "t":
+				wanted = false
+			case element:
+				return to, nil
+			}
+		}
+	}
+}
+
+func attribute(e *xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name && a.Name.Space == "" {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+func isTrue(text string) bool {
+	yes, _ := strconv.ParseBool(text)
+	return yes
+}
+
+// unescaped turns _x000D_ into the character with that number: so workbooks
+// write what XML cannot hold, and _ where it might be taken for the beginning
+// of such.
+func unescaped(text []byte) []byte {
+	if !bytes.Contains(text, []byte("_x")) {
+		return text
+	}
+	return escapedCharacter.ReplaceAllFunc(text, func(found []byte) []byte {
+		n, _ := strconv.ParseUint(string(found[2:6]), 16, 16)
+		return []byte(string(rune(n)))
+	})
+}
+
+var escapedCharacter = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
+
+// numberFormats says how the number of a cell is shown.
+type numberFormats struct {
+	book  *book
+	file  *excelize.File // has one cell, which takes the number and its style
+	style int            // that the cell has
+}
+
+// shown is a number as a person sees it. One that needs more than fifteen
+// digits, all that a spreadsheet's numbers have, comes in scientific notation,
+// whatever its format: the others have been lost, or would be if it were
+// touched.
+func (f *numberFormats) shown(number []byte, style string) (shown []byte, err error) {
+	defer caught(&err)
+	x, err := strconv.ParseFloat(strings.TrimSpace(string(number)), 64)
+	if err != nil {
+		return number, nil // no number, and no rule for it either
+	}
+	if x >= 1e15 || x <= -1e15 {
+		return strconv.AppendFloat(nil, x, 'G', 15, 64), nil
+	}
+	plain := strconv.FormatFloat(x, 'f', -1, 64)
+	if len(strings.Trim(plain, "-0.")) > 16 {
+		plain = strconv.FormatFloat(x, 'G', 15, 64)
+	}
+	n, _ := strconv.Atoi(style)
+	if n <= 0 {
+		return []byte(plain), nil
+	}
+	if f.file == nil {
+		if err := f.open(); err != nil {
+			return nil, err
+		}
+	}
+	formats := f.file.Styles.CellXfs
+	if formats == nil || n >= len(formats.Xf) || formats.Xf[n].NumFmtID == nil || *formats.Xf[n].NumFmtID == 0 {
+		return []byte(plain), nil
+	}
+	const sheet, cell = "Sheet1", "A1"
+	if f.style != n {
+		if err := f.file.SetCellStyle(sheet, cell, cell, n); err != nil {
+			return nil, err
+		}
+		f.style = n
+	}
+	if err := f.file.SetCellDefault(sheet, cell, plain); err != nil {
+		return nil, err
+	}
+	text, err := f.file.GetCellValue(sheet, cell)
+	return []byte(text), err
+}
+
+// open gives the library, which knows the formats of numbers, the workbook's
+// styles and nothing else of it.
+func (f *numberFormats) open() error {
+	f.file = excelize.NewFile()
+	if f.book.styles != nil {
+		text, err := f.book.read(f.book.styles)
+		if err != nil {
+			return inPart(f.book.styles.Name, err)
+		}
+		f.file.Pkg.Store("xl/styles.xml", text)
+		f.file.Styles = nil
+	}
+	// This has it read them. That there may be no style 0 is no fault.
+	_, err := f.file.GetStyle(0)
+	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
+		return inPart(f.book.styles.Name, syntax)
+	}
+	return f.file.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &f.book.date1904})
+}
+
+func (f *numberFormats) close() {
+	if f.file != nil {
+		f.file.Close()
+	}
+}
+
+// caught turns a panic of the library, which meets styles of any making, into
+// an error.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%v", p)
+	}
+}
+
+// inPart says in which part of a workbook the fault is.
+func inPart(name string, err error) error {
+	if _, ok := errors.AsType[*InputError](err); ok {
+		return err
+	}
+	return &Fault{Message: say("in-part", name, err)}
+}
+
+func damagedWorkbook(err error) error {
+	if _, ok := errors.AsType[*InputError](err); ok {
+		return err
+	}
+	return &InputError{Message: say("damaged", workbook, err), Hint: say("hint-get-again"), Err: err}
+}
+
+// noTemporary is a fault of the disk that the texts of a workbook are put on.
+func noTemporary(err error) error {
+	return &InputError{Message: say("no-temporary", cause(err)), Hint: say("hint-temporary"), Err: err}
+}
