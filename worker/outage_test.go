@@ -28,33 +28,32 @@ func (s *server) works() bool {
 }
 
 // drive has concurrency goroutines get rows done, each row until it succeeds.
+// One that failed lets the others go first, as its back-off does.
 func drive(o *outage, s *server, concurrency, rows int) (done, spent int) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	next := make(chan struct{}, rows)
+	queue := make(chan []int, rows) // the streaks of each row's failures
 	for range rows {
-		next <- struct{}{}
+		queue <- nil
 	}
-	close(next)
 	for range concurrency {
 		wg.Go(func() {
-			for range next {
-				var streaks []int
-				for {
-					_, p, err := o.enter()
-					if err != nil {
-						return
-					}
-					if s.works() {
-						o.good(p)
-						mu.Lock()
-						done++
-						spent = max(spent, o.spent(streaks))
-						mu.Unlock()
-						break
-					}
-					streaks = append(streaks, o.bad(p, "503"))
+			for streaks := range queue {
+				_, p, err := o.enter(streaks)
+				if err != nil {
+					return
 				}
+				if !s.works() {
+					queue <- append(streaks, o.bad(p, "503"))
+					continue
+				}
+				o.good(p)
+				mu.Lock()
+				if done++; done == rows {
+					close(queue)
+				}
+				spent = max(spent, o.spent(streaks))
+				mu.Unlock()
 			}
 		})
 	}
@@ -70,7 +69,7 @@ func TestOutageCostsFewRequests(t *testing.T) {
 			s := &server{from: time.Now().Add(time.Second)}
 			s.to = s.from.Add(10 * time.Second)
 			var began, ended int
-			o := newOutage(t.Context(), 10*time.Minute, func(string) { t.Error("gave up") }, func(on bool, _ string) {
+			o := newOutage(t.Context(), 128, 10*time.Minute, func(string) { t.Error("gave up") }, func(on bool, _ string) {
 				if on {
 					began++
 				} else {
@@ -95,10 +94,10 @@ func TestOutageCostsFewRequests(t *testing.T) {
 // TestErrorRateIsNoOutage: one answer in five fails, and nobody stops for it.
 func TestErrorRateIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutage(t.Context(), time.Minute, func(string) { t.Error("gave up") }, func(bool, string) { t.Error("an outage") })
+		o := newOutage(t.Context(), 128, time.Minute, func(string) { t.Error("gave up") }, func(bool, string) { t.Error("an outage") })
 		start := time.Now()
 		for i := range 1000 {
-			_, p, err := o.enter()
+			_, p, err := o.enter(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +121,7 @@ func TestOutageGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &server{from: time.Now(), to: time.Now().Add(time.Hour)}
-		o := newOutage(ctx, time.Minute, func(string) { cancel() }, func(bool, string) {})
+		o := newOutage(ctx, 128, time.Minute, func(string) { cancel() }, func(bool, string) {})
 		start := time.Now()
 		done, _ := drive(o, s, 32, 100)
 		if d := time.Since(start); done != 0 || d < time.Minute || d > time.Minute+longestProbe+time.Second {
@@ -135,10 +134,10 @@ func TestOutageGivesUp(t *testing.T) {
 // may stall; the probe goes out all the same, and so does what follows it.
 func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutage(t.Context(), time.Hour, func(string) {}, func(bool, string) {})
-		var stalled []permit
+		o := newOutage(t.Context(), 128, time.Hour, func(string) {}, func(bool, string) {})
+		var stalled []*permit
 		for range 30 + outageAfter {
-			_, p, err := o.enter()
+			_, p, err := o.enter(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,7 +148,7 @@ func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 		}
 		start := time.Now()
 		for range 20 {
-			_, p, err := o.enter()
+			_, p, err := o.enter(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
