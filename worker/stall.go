@@ -54,7 +54,7 @@ func (r *run) took(d time.Duration) {
 func (r *run) watch(t *pace.Ticket, p *permit, answered func()) *time.Timer {
 	after := stallAfter(time.Duration(r.usual.Load()))
 	return time.AfterFunc(after, func() {
-		r.outage.stalled(p, r.say("no answer for %[1]s", after.Round(time.Second/10)))
+		r.outage.stalled(p, r.say("no answer within %[1]s", after.Round(time.Second/10)))
 		if r.Concurrency > 1 {
 			t.Stalled()
 		}

@@ -298,7 +298,7 @@ func (s *session) run(ctx context.Context) error {
 	s.remember(learned)
 	end := journal.Session{End: time.Now(), LearnedPerSecond: learned.Rate}
 	if stopped != nil {
-		end.StoppedBy, end.Message = stopped.By, stopped.Message
+		end.StoppedBy, end.Message, end.Terminated = stopped.By, stopped.Message, terminated(stopped)
 	}
 	// After a fault of the disk this fails as well; the fault is told already.
 	if err := s.journal.End(end); err != nil && stopped == nil {
@@ -421,9 +421,7 @@ func (s *session) greet() {
 func (s *session) conclude(stopped *worker.Stop) error {
 	from := s.source()
 	if stopped != nil {
-		from.StoppedBy, from.Message = stopped.By, stopped.Message
-		var signal interrupted
-		from.Terminated = errors.As(stopped, &signal) && signal.exitCode() == report.ExitTerminated
+		from.StoppedBy, from.Message, from.Terminated = stopped.By, stopped.Message, terminated(stopped)
 	}
 	summary, err := report.Write(context.Background(), from)
 	if err != nil {
@@ -468,6 +466,12 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		return nil
 	}
 	return exitStatus(summary.ExitCode)
+}
+
+// terminated reports whether a SIGTERM stopped the run.
+func terminated(stopped *worker.Stop) bool {
+	signal, ok := errors.AsType[interrupted](stopped)
+	return ok && signal.exitCode() == report.ExitTerminated
 }
 
 // source is what the reports are made from.
