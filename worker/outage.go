@@ -22,7 +22,6 @@ const (
 
 	firstProbe   = time.Second
 	longestProbe = 30 * time.Second
-	probeDraw    = 50 * time.Millisecond
 
 	// ownFault stands for the streak of a failure that can only be the row's own.
 	ownFault = -1
@@ -112,9 +111,7 @@ func (o *outage) enter(failed []int) (context.Context, *permit, error) {
 
 		var timer <-chan time.Time
 		if !full {
-			// Which row probes is left to chance: those that came first may be
-			// the ones at fault.
-			timer = time.After(pause + rand.N(probeDraw))
+			timer = time.After(pause)
 		}
 		select {
 		case <-o.intake.Done():
@@ -312,10 +309,11 @@ func (o *outage) lastRow() {
 	tell()
 }
 
-// look decides the streak if nobody is left who could.
+// look decides the streak if nobody is left who could. After the end of intake
+// nobody is, which shows nothing.
 func (o *outage) look() (tell func()) {
 	switch {
-	case o.held == 0, o.held < o.places && !(o.ended && o.held == o.left):
+	case o.held == 0, o.intake.Err() != nil, o.held < o.places && !(o.ended && o.held == o.left):
 	case o.worked:
 		o.madeUp()
 	default:

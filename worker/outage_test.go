@@ -165,3 +165,155 @@ func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 		}
 	})
 }
+
+// ledger is an outage with a way to let rows fail by hand.
+type ledger struct {
+	*outage
+	t     *testing.T
+	began int
+}
+
+func newLedger(t *testing.T, ctx context.Context, places int) *ledger {
+	l := &ledger{t: t}
+	l.outage = newOutage(ctx, places, time.Hour, func(string) {}, func(on bool, _ string) {
+		if on {
+			l.began++
+		}
+	})
+	return l
+}
+
+// fails lets a request of a row fail, and adds to the streaks of its failures.
+func (l *ledger) fails(row *[]int) {
+	l.t.Helper()
+	_, p, err := l.enter(*row)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	*row = append(*row, l.bad(p, "500"))
+}
+
+func (l *ledger) succeeds(n int) {
+	l.t.Helper()
+	for range n {
+		_, p, err := l.enter(nil)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.good(p)
+	}
+}
+
+// TestStallIsCountedOnce: what has stalled and what then becomes of it are one
+// failure, and a request that was answered stalls no more.
+func TestStallIsCountedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, t.Context(), 128)
+		l.succeeds(1)
+		for i := range outageAfter - 1 {
+			_, p, err := l.enter(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i%2 == 0 {
+				l.stalled(p, "no answer")
+			}
+			l.bad(p, "no answer")
+			l.stalled(p, "no answer")
+		}
+		if l.began > 0 {
+			t.Error("nine failures are an outage")
+		}
+		if l.fails(new([]int)); l.began != 1 || l.inFlight != 0 {
+			t.Errorf("%d outages after ten failures, %d in flight", l.began, l.inFlight)
+		}
+	})
+}
+
+// TestFewRowsDoNotOutweighGoodAnswers: however often three rows fail, ten
+// failures' worth of good answers show that it is they.
+func TestFewRowsDoNotOutweighGoodAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, t.Context(), 128)
+		l.succeeds(1)
+		rows := make([][]int, 3)
+		for range 20 {
+			for i := range rows {
+				l.fails(&rows[i])
+			}
+		}
+		l.succeeds(outageAfter / goodFor)
+		start := time.Now()
+		if !l.judged(rows[0]) || time.Since(start) > 0 || l.spent(rows[0]) != 20 || l.began > 0 {
+			t.Errorf("waited %s; the row spent %d attempts, %d outages", time.Since(start), l.spent(rows[0]), l.began)
+		}
+	})
+}
+
+// TestOwnFaultIsNotForgiven by an outage that begins later.
+func TestOwnFaultIsNotForgiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, t.Context(), 128)
+		var bad []int
+		l.fails(&bad)
+		l.succeeds(2)
+		l.fails(&bad)
+		for range outageAfter {
+			l.fails(new([]int))
+		}
+		if l.began != 1 || l.spent(bad) != 2 {
+			t.Errorf("%d outages, the row spent %d attempts", l.began, l.spent(bad))
+		}
+	})
+}
+
+// TestNobodyLeftToShow: when every place of the pool is held by a row that waits
+// to know whose fault it was, no other can come, and it is theirs.
+func TestNobodyLeftToShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, t.Context(), 3)
+		own := make([][]int, 3)
+		for i := range own {
+			l.rowIn()
+			l.fails(&own[i])
+		}
+		l.succeeds(3)
+		l.fails(new([]int)) // its row is not here any more
+		l.rowIn()           // one that waits for a place
+		var wg sync.WaitGroup
+		for i := range own {
+			l.fails(&own[i])
+			wg.Go(func() {
+				if !l.judged(own[i]) || l.spent(own[i]) != 2 {
+					t.Errorf("row %d spent %d attempts", i, l.spent(own[i]))
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// TestEndOfIntakeDecidesNothing: that nobody is left then shows nothing.
+func TestEndOfIntakeDecidesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		l := newLedger(t, ctx, 128)
+		for range 2 {
+			l.rowIn()
+		}
+		var row []int
+		l.fails(&row)
+		judged := make(chan bool)
+		go func() { judged <- l.judged(row) }()
+		synctest.Wait()
+		cancel()
+		if <-judged {
+			t.Error("whose fault it was is known at the end of intake")
+		}
+		l.rowOut()
+		l.lastRow()
+		if l.began > 0 {
+			t.Error("an outage began after the end of intake")
+		}
+	})
+}
