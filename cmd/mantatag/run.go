@@ -429,7 +429,16 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	}
 	if s.metricsFile != "" {
 		if err := report.WriteMetrics(s.metricsFile, summary); err != nil {
-			s.log.Error().Msg(s.lang.Say("the metrics were not written: %[1]v", err))
+			sentence := s.lang.Say("the metrics were not written: %[1]v", err)
+			s.log.Error().Msg(sentence)
+			if summary.StoppedBy == "" {
+				// The rows are as they are, but who looks at the metrics alone
+				// must not take the last run's for this one's.
+				from.StoppedBy, from.Message = worker.ByDisk, sentence
+				if summary, err = report.Write(context.Background(), from); err != nil {
+					s.log.Error().Msg(s.lang.Error(err))
+				}
+			}
 		}
 	}
 	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
