@@ -317,3 +317,19 @@ func TestEndOfIntakeDecidesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestPausesDiffer: those of two programs that meet the same outage do not stay
+// together, and none is shorter than half or longer than the whole.
+func TestPausesDiffer(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		d := jittered(longestProbe)
+		if d < longestProbe/2 || d > longestProbe {
+			t.Errorf("a pause of %s", d)
+		}
+		seen[d] = true
+	}
+	if len(seen) < 50 {
+		t.Errorf("of a hundred pauses %d differ", len(seen))
+	}
+}
