@@ -84,7 +84,7 @@ twice.`,
 
 	f.Var(&o.rate, "rate", "requests in a time, such as 50/s or 3000/m, or auto to find the limit")
 	f.Var(&o.maxRate, "max-rate", "the most that --rate auto may reach")
-	f.IntVar(&o.concurrency, "concurrency", 32, "requests in flight at most")
+	f.IntVar(&o.concurrency, "concurrency", 32, "requests in flight at most; one that has stalled leaves its place to another, save with 1")
 	f.IntVar(&o.retries, "retries", 5, "attempts at a row in one run, before it is retryable")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for one answer")
 	f.DurationVar(&o.outageTimeout, "outage-timeout", 10*time.Minute, "how long everything may fail before the run stops")
