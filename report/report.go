@@ -35,17 +35,14 @@ type Source struct {
 
 	// StoppedBy and Message are why the run ended, for when the journal could
 	// not record it. If StoppedBy is empty, they are taken from the journal's
-	// last session.
-	StoppedBy string
-	Message   string
+	// last session. Terminated says that the interrupt was a SIGTERM.
+	StoppedBy  string
+	Message    string
+	Terminated bool
 
 	// Say says the sentence with a name of [English] or [ingest.English] in the
 	// user's language. nil: in English.
 	Say func(id string, args ...any) string
-
-	// Terminated says that the interrupt was a SIGTERM. The journal does not
-	// keep that: made again, the summary gives the code of a SIGINT.
-	Terminated bool
 
 	disk *disk // nil: the real one
 }
@@ -178,7 +175,7 @@ func newState(s Source) *state {
 		st.last.Begin = s.Journal.Created()
 	}
 	if s.StoppedBy != "" {
-		st.last.StoppedBy, st.last.Message = s.StoppedBy, s.Message
+		st.last.StoppedBy, st.last.Message, st.last.Terminated = s.StoppedBy, s.Message, s.Terminated
 	}
 	return st
 }

@@ -146,7 +146,7 @@ func (st *state) summary(s Source, t tally) Summary {
 	if done := st.last.Totals.Succeeded + st.last.Totals.Failed + st.last.Totals.Retryable; done > 0 && elapsed > 0 {
 		sum.Rate.Average = math.Round(float64(done)/elapsed.Seconds()*100) / 100
 	}
-	sum.ExitCode = ExitCode(Ending{StoppedBy: sum.StoppedBy, Terminated: s.Terminated, Rows: sum.Rows, Unread: !t.Whole})
+	sum.ExitCode = ExitCode(Ending{StoppedBy: sum.StoppedBy, Terminated: st.last.Terminated, Rows: sum.Rows, Unread: !t.Whole})
 	if sum.Message == "" {
 		sum.Message = words(s.Say).headline(sum)
 	}

@@ -19,14 +19,17 @@ type attempts struct {
 	key     journal.Key
 	streaks []int // of the failures so far: see outage.spent
 	inDoubt bool
+
+	answered func() // lets the row after the first one in
 }
 
 // tag makes requests for a row until it has an outcome or the run stops, in
-// which case it stays pending. answered is called once a request was answered.
+// which case it stays pending. answered is called once a request was answered,
+// or is not waited for any more.
 func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered func()) {
-	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt}
+	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt, answered: answered}
 	for {
-		era, permit, err := r.outage.enter()
+		era, permit, err := r.outage.enter(a.streaks)
 		if err != nil {
 			return
 		}
@@ -56,8 +59,13 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 		}
 		r.notify(Event{Kind: Sent, Row: row, Request: id})
 		start := time.Now()
+		stall := r.watch(ticket, permit, answered)
 		answer := r.Client.Tag(r.ctx, cred, id, manta.Mapping(row.Mapping))
+		stall.Stop()
 		latency := time.Since(start)
+		if answer.Class == manta.Tagged || answer.Class == manta.RowRefused {
+			r.took(latency)
+		}
 		ticket.Done(reply(answer))
 		r.notify(Event{Kind: Answered, Row: row, Request: id, Answer: answer, Latency: latency})
 		again, pause := r.settle(a, permit, cred, answer)
@@ -80,7 +88,7 @@ func leaves(era context.Context, t *pace.Ticket) bool {
 
 // settle records what an answer means for the row, and reports whether to send
 // it again and after what back-off.
-func (r *run) settle(a *attempts, p permit, cred manta.Credentials, answer manta.Answer) (again bool, pause time.Duration) {
+func (r *run) settle(a *attempts, p *permit, cred manta.Credentials, answer manta.Answer) (again bool, pause time.Duration) {
 	e := journal.Entry{Status: answer.Status, Code: answer.Code, Reason: answer.Message}
 	switch answer.Class {
 	case manta.Tagged:
@@ -129,12 +137,24 @@ func (r *run) settle(a *attempts, p permit, cred manta.Credentials, answer manta
 	}
 
 	a.streaks = append(a.streaks, r.outage.bad(p, answer.Message))
-	if a.inDoubt && r.HoldInDoubt || r.outage.spent(a.streaks) >= r.Attempts {
+	if a.inDoubt && r.HoldInDoubt || r.exhausted(a) {
 		e.Kind = journal.Retryable
 		r.record(a, e)
 		return false, 0
 	}
 	return r.record(a, e), backoff(len(a.streaks), rand.Float64())
+}
+
+// exhausted reports whether the row has used up its attempts, which is known
+// only when it is known whether they fell into an outage. What becomes of the
+// last answer is recorded then; a run that is killed meanwhile leaves the row in
+// doubt.
+func (r *run) exhausted(a *attempts) bool {
+	if r.outage.spent(a.streaks) < r.Attempts {
+		return false
+	}
+	a.answered()
+	return r.outage.judged(a.streaks) && r.outage.spent(a.streaks) >= r.Attempts
 }
 
 // record writes an entry about the row, and reports false if it could not: then

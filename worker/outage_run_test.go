@@ -2,8 +2,10 @@ package worker
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,9 +85,6 @@ func TestRunThroughAnOutage(t *testing.T) {
 		{"50 a second", 300, func() sandbox.Limiter { return &sandbox.TokenBucket{Rate: 50, Burst: 20} }, outages[:3]},
 	} {
 		for _, fault := range limit.faults {
-			// One whose failure shows only after a time-out is over before it is
-			// seen; it cannot be told from a few stalled requests.
-			slow := fault == sandbox.Stalled || fault == sandbox.Trickled
 			for _, after := range []time.Duration{0, 3 * time.Second} {
 				t.Run(fmt.Sprintf("%s/%s after %s", limit.name, fault, after), func(t *testing.T) {
 					t.Parallel()
@@ -107,10 +106,10 @@ func TestRunThroughAnOutage(t *testing.T) {
 							t.Fatal(err)
 						}
 						a := s.Account()
-						if g.ends[journal.Succeeded] != limit.rows || worst != 1 && !slow || worst > 2 {
+						if g.ends[journal.Succeeded] != limit.rows || worst != 1 {
 							t.Errorf("outcomes %v; a row used up %d attempts", g.ends, worst)
 						}
-						if g.kinds[OutageBegan] == 0 && !slow || g.kinds[OutageEnded] != g.kinds[OutageBegan] {
+						if g.kinds[OutageBegan] == 0 || g.kinds[OutageEnded] != g.kinds[OutageBegan] {
 							t.Errorf("%d outages began, %d ended", g.kinds[OutageBegan], g.kinds[OutageEnded])
 						}
 						extra := a.Requests - limit.rows - a.RateLimited
@@ -194,45 +193,272 @@ func TestErrorsThatAreNoOutage(t *testing.T) {
 	}
 }
 
+// TestOutageWithOneAttempt: where a row has a single attempt, an outage takes it
+// from none, whether it is there from the first request or comes in mid-run.
+func TestOutageWithOneAttempt(t *testing.T) {
+	for _, concurrency := range []int{1, 32} {
+		for _, rows := range []int{3, 9, 300} {
+			for _, after := range []time.Duration{0, 2 * time.Second} {
+				if after > 0 && rows < 300 {
+					continue // they are done by then
+				}
+				for _, fault := range outages {
+					if concurrency == 1 && after > 0 && (fault == sandbox.Stalled || fault == sandbox.Trickled) {
+						continue // four in a row, a time-out each, are no outage yet
+					}
+					t.Run(fmt.Sprintf("%d rows, %d in flight, %s after %s", rows, concurrency, fault, after), func(t *testing.T) {
+						t.Parallel()
+						synctest.Test(t, func(t *testing.T) {
+							p, _, g := inBubble(t, sandbox.Options{Latency: 100 * time.Millisecond, LatencySpread: 0.5,
+								Outages: []sandbox.Outage{{After: after, For: 2 * time.Minute, Fault: fault}}})
+							p.Attempts = 1
+							p.Concurrency, p.Pace = concurrency, pace.New(pace.Options{Concurrency: concurrency})
+							if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
+								t.Fatal(err)
+							}
+							if g.ends[journal.Succeeded] != rows {
+								t.Errorf("outcomes %v", g.ends)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestLastRowsThatAlwaysFail: a few that fail whatever is tried, when nothing
+// else is left, are retryable after their attempts, and no outage that the run
+// would wait for: three that come last, and a dozen that failed before while
+// others did not.
+func TestLastRowsThatAlwaysFail(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		bad  func(row int) bool
+		want int
+	}{
+		{"the last three", func(n int) bool { return n >= 997 }, 3},
+		{"a dozen of the last hundred", func(n int) bool { return n > 900 && n%8 == 4 }, 12},
+	} {
+		for _, concurrency := range []int{1, 32} {
+			for _, retries := range []int{1, 5} {
+				t.Run(fmt.Sprintf("%s, %d in flight, %d attempts", tt.name, concurrency, retries), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						p, _, g := inBubble(t, sandbox.Options{Latency: 30 * time.Millisecond, LatencySpread: 0.5, Pick: func(r sandbox.Request) sandbox.Fault {
+							if tt.bad(number(r)) {
+								return sandbox.ServerError
+							}
+							return sandbox.None
+						}})
+						p.Attempts = retries
+						p.Concurrency, p.Pace = concurrency, pace.New(pace.Options{Concurrency: concurrency})
+						start := time.Now()
+						if err := p.Run(t.Context(), t.Context(), clients(1000)); err != nil {
+							t.Fatal(err)
+						}
+						if g.ends[journal.Retryable] != tt.want || g.ends[journal.Succeeded] != 1000-tt.want || g.kinds[OutageBegan] > 0 {
+							t.Errorf("outcomes %v, %d outages", g.ends, g.kinds[OutageBegan])
+						}
+						if took := time.Since(start); took > 2*time.Minute {
+							t.Errorf("it took %s", took)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// number is the row's, from 0, that a request is for.
+func number(r sandbox.Request) (n int) {
+	fmt.Sscanf(r.Mapping.ClientID, "c%d", &n)
+	return n
+}
+
+// TestOutageOfASmallJob: a server that never answered is an outage to a job of
+// a single row too.
+func TestOutageOfASmallJob(t *testing.T) {
+	for rows := 1; rows <= 3; rows++ {
+		for _, fault := range outages {
+			t.Run(fmt.Sprintf("%d rows, %s", rows, fault), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p, s, g := inBubble(t, sandbox.Options{Outages: []sandbox.Outage{{For: 5 * time.Minute, Fault: fault}}})
+					if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
+						t.Fatal(err)
+					}
+					if g.ends[journal.Succeeded] != rows || g.kinds[OutageBegan] != 1 || s.Account().Requests > rows+50 {
+						t.Errorf("outcomes %v, %d outages, %d requests", g.ends, g.kinds[OutageBegan], s.Account().Requests)
+					}
+				})
+				synctest.Test(t, func(t *testing.T) {
+					p, _, g := inBubble(t, sandbox.Options{Outages: []sandbox.Outage{{For: time.Hour, Fault: fault}}})
+					if got := by(t, p.Run(t.Context(), t.Context(), clients(rows))); got != ByOutage || g.kinds[Settled] > 0 {
+						t.Errorf("stopped by %q, outcomes %v", got, g.ends)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestStalledAnswersDoNotStopTheOthers: a hundred requests that are never
-// answered hold up nobody while there is room for one more in flight; and
-// where there is not, each is given up after its time-out and the rows go on.
+// answered, each the first of its row, hold up nobody; and no more are open than
+// rows are in the pool. If they come one right after the other they look like an
+// outage until a probe happens to be of another row.
 func TestStalledAnswersDoNotStopTheOthers(t *testing.T) {
 	const rows = 2000
-	for _, concurrency := range []int{128, 32} {
-		synctest.Test(t, func(t *testing.T) {
-			first := map[sandbox.Mapping]bool{}
-			p, s, g := inBubble(t, sandbox.Options{Latency: 20 * time.Millisecond, Pick: func(r sandbox.Request) sandbox.Fault {
-				var n int
-				fmt.Sscanf(r.Mapping.ClientID, "c%d", &n)
-				if n%20 == 10 && !first[r.Mapping] {
-					first[r.Mapping] = true
-					return sandbox.Stalled
+	for _, tt := range []struct {
+		name        string
+		concurrency int
+		stalls      func(row int) bool
+		within      time.Duration // the others are done
+	}{
+		{"one in twenty", 128, func(n int) bool { return n%20 == 10 }, 15 * time.Second},
+		{"one in twenty", 32, func(n int) bool { return n%20 == 10 }, 15 * time.Second},
+		{"a hundred at once", 32, func(n int) bool { return n >= 500 && n < 600 }, time.Hour},
+	} {
+		t.Run(fmt.Sprintf("%s, %d in flight", tt.name, tt.concurrency), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first := map[sandbox.Mapping]bool{}
+				p, s, g := inBubble(t, sandbox.Options{Latency: 20 * time.Millisecond, Pick: func(r sandbox.Request) sandbox.Fault {
+					if tt.stalls(number(r)) && !first[r.Mapping] {
+						first[r.Mapping] = true
+						return sandbox.Stalled
+					}
+					return sandbox.None
+				}})
+				p.Concurrency, p.Pace = tt.concurrency, pace.New(pace.Options{Rate: 200, Concurrency: tt.concurrency})
+				start := time.Now()
+				var others time.Duration
+				open := &counted{next: p.Client.HTTP.Transport}
+				p.Client.HTTP.Transport = open
+				note := p.Notify
+				p.Notify = func(e Event) {
+					note(e)
+					g.mu.Lock()
+					defer g.mu.Unlock()
+					if e.Kind == Settled && !tt.stalls(int(e.Row.Number-1)) {
+						others = max(others, time.Since(start))
+					}
 				}
-				return sandbox.None
-			}})
-			p.Concurrency, p.Pace = concurrency, pace.New(pace.Options{Rate: 200, Concurrency: concurrency})
-			start := time.Now()
-			var others time.Duration
-			note := p.Notify
-			p.Notify = func(e Event) {
-				note(e)
-				g.mu.Lock()
-				defer g.mu.Unlock()
-				if e.Kind == Settled && (e.Row.Number-1)%20 != 10 {
-					others = max(others, time.Since(start))
+				if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
+					t.Fatal(err)
 				}
-			}
-			if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
-				t.Fatal(err)
-			}
-			if g.ends[journal.Succeeded] != rows || s.Account().Requests != rows+100 {
-				t.Errorf("outcomes %v, %+v", g.ends, s.Account())
-			}
-			waves := time.Duration((100+concurrency-1)/concurrency - 1)
-			if waves == 0 && others > 20*time.Second || others > waves*(p.Client.Timeout+5*time.Second)+20*time.Second {
-				t.Errorf("%d in flight: the last of the other rows was done after %s", concurrency, others)
-			}
+				if g.ends[journal.Succeeded] != rows || s.Account().Requests != rows+100 {
+					t.Errorf("outcomes %v, %+v", g.ends, s.Account())
+				}
+				if others > tt.within {
+					t.Errorf("the last of the other rows was done after %s", others)
+				}
+				if open.most > rowsPerRequest*tt.concurrency {
+					t.Errorf("%d requests were open at once", open.most)
+				}
+				t.Logf("others done after %s, %d open at most, %d outages", others, open.most, g.kinds[OutageBegan])
+			})
 		})
 	}
+}
+
+// TestFirstRequestStalls, and those after it go on.
+func TestFirstRequestStalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, g := inBubble(t, sandbox.Options{Latency: 20 * time.Millisecond, Pick: func(r sandbox.Request) sandbox.Fault {
+			if r.Number == 1 && number(r) == 0 {
+				return sandbox.Stalled
+			}
+			return sandbox.None
+		}})
+		start := time.Now()
+		var second time.Duration
+		note := p.Notify
+		p.Notify = func(e Event) {
+			note(e)
+			if e.Kind == Settled && e.Row.Number == 2 {
+				second = time.Since(start)
+			}
+		}
+		if err := p.Run(t.Context(), t.Context(), clients(100)); err != nil {
+			t.Fatal(err)
+		}
+		if g.ends[journal.Succeeded] != 100 || second > firstStall+2*firstProbe {
+			t.Errorf("outcomes %v, the second row was done after %s", g.ends, second)
+		}
+	})
+}
+
+// TestSlowServerIsNotPressed: when every answer takes five seconds from some
+// moment on, hardly more requests are open than may be in flight, and when that
+// has become usual nothing is held back any more.
+func TestSlowServerIsNotPressed(t *testing.T) {
+	const rows, concurrency = 1500, 32
+	synctest.Test(t, func(t *testing.T) {
+		p, s, g := inBubble(t, sandbox.Options{})
+		fast, slow := s.Transport(), sandbox.New(sandbox.Options{Latency: 5 * time.Second, LatencySpread: 0.3}).Transport()
+		start := time.Now()
+		open := &counted{next: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if time.Since(start) < 2*time.Second {
+				time.Sleep(50 * time.Millisecond)
+				return fast.RoundTrip(r)
+			}
+			return slow.RoundTrip(r)
+		})}
+		p.Client.HTTP.Transport = open
+		p.Pace = pace.New(pace.Options{Rate: 150, Concurrency: concurrency})
+		if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
+			t.Fatal(err)
+		}
+		if g.ends[journal.Succeeded] != rows || g.kinds[OutageBegan] > 1 {
+			t.Errorf("outcomes %v, %d outages", g.ends, g.kinds[OutageBegan])
+		}
+		if open.most > concurrency+2*outageAfter {
+			t.Errorf("%d requests were open at once", open.most)
+		}
+		// 32 at a time, five seconds each.
+		if ideal, took := (rows-300)/concurrency*5*time.Second, time.Since(start); took > ideal*3/2 {
+			t.Errorf("it took %s, at least %s", took, ideal)
+		}
+		t.Logf("%d open at most, %s", open.most, time.Since(start))
+	})
+}
+
+// counted counts the requests that are open at once.
+type counted struct {
+	next       http.RoundTripper
+	mu         sync.Mutex
+	open, most int
+}
+
+func (c *counted) add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open += n
+	c.most = max(c.most, c.open)
+}
+
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.add(1)
+	defer c.add(-1)
+	return c.next.RoundTrip(r)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestOneAtATime: with one request in flight there is never a second one, not
+// even beside one that has stalled.
+func TestOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, g := inBubble(t, sandbox.Options{Latency: 20 * time.Millisecond, Faults: map[sandbox.Fault]float64{sandbox.Stalled: 0.1}})
+		p.Concurrency, p.Pace = 1, pace.New(pace.Options{Concurrency: 1})
+		open := &counted{next: p.Client.HTTP.Transport}
+		p.Client.HTTP.Transport = open
+		if err := p.Run(t.Context(), t.Context(), clients(200)); err != nil {
+			t.Fatal(err)
+		}
+		if g.ends[journal.Succeeded] != 200 || open.most != 1 {
+			t.Errorf("outcomes %v, %d requests were open at once", g.ends, open.most)
+		}
+	})
 }

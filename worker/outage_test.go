@@ -28,33 +28,32 @@ func (s *server) works() bool {
 }
 
 // drive has concurrency goroutines get rows done, each row until it succeeds.
+// One that failed lets the others go first, as its back-off does.
 func drive(o *outage, s *server, concurrency, rows int) (done, spent int) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	next := make(chan struct{}, rows)
+	queue := make(chan []int, rows) // the streaks of each row's failures
 	for range rows {
-		next <- struct{}{}
+		queue <- nil
 	}
-	close(next)
 	for range concurrency {
 		wg.Go(func() {
-			for range next {
-				var streaks []int
-				for {
-					_, p, err := o.enter()
-					if err != nil {
-						return
-					}
-					if s.works() {
-						o.good(p)
-						mu.Lock()
-						done++
-						spent = max(spent, o.spent(streaks))
-						mu.Unlock()
-						break
-					}
-					streaks = append(streaks, o.bad(p, "503"))
+			for streaks := range queue {
+				_, p, err := o.enter(streaks)
+				if err != nil {
+					return
 				}
+				if !s.works() {
+					queue <- append(streaks, o.bad(p, "503"))
+					continue
+				}
+				o.good(p)
+				mu.Lock()
+				if done++; done == rows {
+					close(queue)
+				}
+				spent = max(spent, o.spent(streaks))
+				mu.Unlock()
 			}
 		})
 	}
@@ -70,7 +69,7 @@ func TestOutageCostsFewRequests(t *testing.T) {
 			s := &server{from: time.Now().Add(time.Second)}
 			s.to = s.from.Add(10 * time.Second)
 			var began, ended int
-			o := newOutage(t.Context(), 10*time.Minute, func(string) { t.Error("gave up") }, func(on bool, _ string) {
+			o := newOutage(t.Context(), 128, 10*time.Minute, func(string) { t.Error("gave up") }, func(on bool, _ string) {
 				if on {
 					began++
 				} else {
@@ -95,10 +94,10 @@ func TestOutageCostsFewRequests(t *testing.T) {
 // TestErrorRateIsNoOutage: one answer in five fails, and nobody stops for it.
 func TestErrorRateIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutage(t.Context(), time.Minute, func(string) { t.Error("gave up") }, func(bool, string) { t.Error("an outage") })
+		o := newOutage(t.Context(), 128, time.Minute, func(string) { t.Error("gave up") }, func(bool, string) { t.Error("an outage") })
 		start := time.Now()
 		for i := range 1000 {
-			_, p, err := o.enter()
+			_, p, err := o.enter(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +121,7 @@ func TestOutageGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &server{from: time.Now(), to: time.Now().Add(time.Hour)}
-		o := newOutage(ctx, time.Minute, func(string) { cancel() }, func(bool, string) {})
+		o := newOutage(ctx, 128, time.Minute, func(string) { cancel() }, func(bool, string) {})
 		start := time.Now()
 		done, _ := drive(o, s, 32, 100)
 		if d := time.Since(start); done != 0 || d < time.Minute || d > time.Minute+longestProbe+time.Second {
@@ -135,10 +134,10 @@ func TestOutageGivesUp(t *testing.T) {
 // may stall; the probe goes out all the same, and so does what follows it.
 func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutage(t.Context(), time.Hour, func(string) {}, func(bool, string) {})
-		var stalled []permit
+		o := newOutage(t.Context(), 128, time.Hour, func(string) {}, func(bool, string) {})
+		var stalled []*permit
 		for range 30 + outageAfter {
-			_, p, err := o.enter()
+			_, p, err := o.enter(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,7 +148,7 @@ func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 		}
 		start := time.Now()
 		for range 20 {
-			_, p, err := o.enter()
+			_, p, err := o.enter(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,4 +164,172 @@ func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 			t.Errorf("%d in flight at the end", o.inFlight)
 		}
 	})
+}
+
+// ledger is an outage with a way to let rows fail by hand.
+type ledger struct {
+	*outage
+	t     *testing.T
+	began int
+}
+
+func newLedger(t *testing.T, ctx context.Context, places int) *ledger {
+	l := &ledger{t: t}
+	l.outage = newOutage(ctx, places, time.Hour, func(string) {}, func(on bool, _ string) {
+		if on {
+			l.began++
+		}
+	})
+	return l
+}
+
+// fails lets a request of a row fail, and adds to the streaks of its failures.
+func (l *ledger) fails(row *[]int) {
+	l.t.Helper()
+	_, p, err := l.enter(*row)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	*row = append(*row, l.bad(p, "500"))
+}
+
+func (l *ledger) succeeds(n int) {
+	l.t.Helper()
+	for range n {
+		_, p, err := l.enter(nil)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.good(p)
+	}
+}
+
+// TestStallIsCountedOnce: what has stalled and what then becomes of it are one
+// failure, and a request that was answered stalls no more.
+func TestStallIsCountedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, t.Context(), 128)
+		l.succeeds(1)
+		for i := range outageAfter - 1 {
+			_, p, err := l.enter(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i%2 == 0 {
+				l.stalled(p, "no answer")
+			}
+			l.bad(p, "no answer")
+			l.stalled(p, "no answer")
+		}
+		if l.began > 0 {
+			t.Error("nine failures are an outage")
+		}
+		if l.fails(new([]int)); l.began != 1 || l.inFlight != 0 {
+			t.Errorf("%d outages after ten failures, %d in flight", l.began, l.inFlight)
+		}
+	})
+}
+
+// TestFewRowsDoNotOutweighGoodAnswers: however often three rows fail, ten
+// failures' worth of good answers show that it is they.
+func TestFewRowsDoNotOutweighGoodAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, t.Context(), 128)
+		l.succeeds(1)
+		rows := make([][]int, 3)
+		for range 20 {
+			for i := range rows {
+				l.fails(&rows[i])
+			}
+		}
+		l.succeeds(outageAfter / goodFor)
+		start := time.Now()
+		if !l.judged(rows[0]) || time.Since(start) > 0 || l.spent(rows[0]) != 20 || l.began > 0 {
+			t.Errorf("waited %s; the row spent %d attempts, %d outages", time.Since(start), l.spent(rows[0]), l.began)
+		}
+	})
+}
+
+// TestOwnFaultIsNotForgiven by an outage that begins later.
+func TestOwnFaultIsNotForgiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, t.Context(), 128)
+		var bad []int
+		l.fails(&bad)
+		l.succeeds(2)
+		l.fails(&bad)
+		for range outageAfter {
+			l.fails(new([]int))
+		}
+		if l.began != 1 || l.spent(bad) != 2 {
+			t.Errorf("%d outages, the row spent %d attempts", l.began, l.spent(bad))
+		}
+	})
+}
+
+// TestNobodyLeftToShow: when every place of the pool is held by a row that waits
+// to know whose fault it was, no other can come, and it is theirs.
+func TestNobodyLeftToShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(t, t.Context(), 3)
+		own := make([][]int, 3)
+		for i := range own {
+			l.rowIn()
+			l.fails(&own[i])
+		}
+		l.succeeds(3)
+		l.fails(new([]int)) // its row is not here any more
+		l.rowIn()           // one that waits for a place
+		var wg sync.WaitGroup
+		for i := range own {
+			l.fails(&own[i])
+			wg.Go(func() {
+				if !l.judged(own[i]) || l.spent(own[i]) != 2 {
+					t.Errorf("row %d spent %d attempts", i, l.spent(own[i]))
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// TestEndOfIntakeDecidesNothing: that nobody is left then shows nothing.
+func TestEndOfIntakeDecidesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		l := newLedger(t, ctx, 128)
+		for range 2 {
+			l.rowIn()
+		}
+		var row []int
+		l.fails(&row)
+		judged := make(chan bool)
+		go func() { judged <- l.judged(row) }()
+		synctest.Wait()
+		cancel()
+		if <-judged {
+			t.Error("whose fault it was is known at the end of intake")
+		}
+		l.rowOut()
+		l.lastRow()
+		if l.began > 0 {
+			t.Error("an outage began after the end of intake")
+		}
+	})
+}
+
+// TestPausesDiffer: those of two programs that meet the same outage do not stay
+// together, and none is shorter than half or longer than the whole.
+func TestPausesDiffer(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		d := jittered(longestProbe)
+		if d < longestProbe/2 || d > longestProbe {
+			t.Errorf("a pause of %s", d)
+		}
+		seen[d] = true
+	}
+	if len(seen) < 50 {
+		t.Errorf("of a hundred pauses %d differ", len(seen))
+	}
 }

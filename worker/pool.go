@@ -28,6 +28,11 @@ import (
 // few slow rows do not idle the connection.
 const rowsPerRequest = 4
 
+// places is how many rows the pool holds, and so how many requests may be open
+// at once, stalled ones included. However few may be in flight, rows that wait
+// to know whether there is an outage must not keep out those that show it.
+func (p *Pool) places() int { return max(rowsPerRequest*p.Concurrency, 2*outageAfter) }
+
 // Rows is where the pool takes rows from; [ingest.Reader] is one. Next's error
 // at the end is io.EOF.
 type Rows interface {
@@ -43,7 +48,7 @@ type Pool struct {
 	Host string // the API's, for keys
 	Bot  string
 
-	Concurrency       int           // most requests in flight
+	Concurrency       int           // most requests in flight that have not stalled: see watch
 	Attempts          int           // most attempts at a row in one run
 	OutageTimeout     time.Duration // how long an outage may last
 	StopAfterFailures int           // refusals in a row that end the run; 0: any number
@@ -77,6 +82,7 @@ type run struct {
 	requests atomic.Int64
 	refusals atomic.Int64 // since the last success
 	proven   atomic.Bool  // the API has accepted the credentials
+	usual    atomic.Int64 // how long an answer takes lately, in nanoseconds; 0: not known
 	fault    atomic.Pointer[string]
 }
 
@@ -90,7 +96,7 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 	defer stop(nil)
 	r := &run{Pool: p, ctx: ctx, intake: intake, stop: stop, session: strings.ToLower(rand.Text()[:10])}
 	r.login.cred = p.Credentials
-	r.outage = newOutage(intake, p.OutageTimeout, func(why string) {
+	r.outage = newOutage(intake, p.places(), p.OutageTimeout, func(why string) {
 		r.stop(&Stop{By: ByOutage, Message: r.say("the API has not answered properly for %[1]s (%[2]s); the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)})
 	}, func(on bool, why string) {
 		kind := OutageEnded
@@ -101,8 +107,9 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 	})
 
 	var pool errgroup.Group
-	pool.SetLimit(rowsPerRequest * p.Concurrency)
+	pool.SetLimit(p.places())
 	err := r.takeIn(rows, &pool)
+	r.outage.lastRow()
 	_ = pool.Wait() // what a row meets is its outcome or stops the run; no task returns an error
 	if fault := r.fault.Load(); fault != nil {
 		panic(*fault)
@@ -130,7 +137,9 @@ func (r *run) takeIn(rows Rows, pool *errgroup.Group) error {
 		row = row.Clone()
 		answered := make(chan struct{})
 		once := sync.OnceFunc(func() { close(answered) })
+		r.outage.rowIn()
 		pool.Go(func() error {
+			defer r.outage.rowOut()
 			defer once()
 			defer r.catch()
 			r.tag(row, key, ref, once)

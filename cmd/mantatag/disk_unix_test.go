@@ -7,11 +7,32 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"mantatag/worker/manta/sandbox"
 )
+
+// MANTATAG_TEST_FILE_SIZE is the length in bytes beyond which the program's
+// writes to any file fail, as on a disk that is full.
+func init() {
+	if size, err := strconv.ParseUint(os.Getenv("MANTATAG_TEST_FILE_SIZE"), 10, 64); err == nil {
+		limit := syscall.Rlimit{}
+		if err = syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err == nil {
+			limit.Cur = size
+			err = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+}
+
+func noFileBeyond(bytes int) []string {
+	return []string{"MANTATAG_TEST_FILE_SIZE=" + strconv.Itoa(bytes)}
+}
 
 func smallJob(t *testing.T) (dir string, server *sandbox.Server, api *sandbox.Sandbox) {
 	t.Helper()
@@ -108,5 +129,106 @@ func TestNobodyReads(t *testing.T) {
 				t.Errorf("%q: %v", args, err)
 			}
 		}
+	}
+}
+
+// TestNoWriteGoesThrough lets every file in turn be the first one for which
+// there is no room: the program says which it is and why, exits with 2, claims
+// no more than is on disk, and the same command goes on when there is room.
+func TestNoWriteGoesThrough(t *testing.T) {
+	named := map[string]bool{}
+	for size := 0; ; size += 16 + size/8 {
+		dir, server, api := smallJob(t)
+		// Each metric carries the job's folder, so that this file is the longest.
+		job := strings.Repeat("a-long-name-", 15)
+		run := func(env []string) ran {
+			return runProgram(t, dir, server.URL, env, "run", "rows.csv", "--job", job, "--metrics-file", "job.prom")
+		}
+		r := run(noFileBeyond(size))
+		sent := api.Account().Requests
+		journal, err := os.ReadFile(filepath.Join(dir, job, "journal.ndjson"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorded := 0
+		for line := range strings.Lines(string(journal)) {
+			if strings.HasPrefix(line, `{"kind":"succeeded"`) && strings.HasSuffix(line, "\n") {
+				recorded++
+			}
+		}
+		claimed := 0
+		if _, err := os.Stat(filepath.Join(dir, job, "summary.json")); err == nil {
+			claimed = readSummary(t, filepath.Join(dir, job)).Rows.Succeeded
+		}
+		if claimed > recorded {
+			t.Errorf("%d bytes: %d successes are claimed and %d recorded", size, claimed, recorded)
+		}
+		if r.code == 0 {
+			break
+		}
+		first := ""
+		for line := range strings.Lines(r.stderr) {
+			if strings.Contains(line, "file too large") && !strings.Contains(line, "run.log") {
+				first = line
+				break
+			}
+		}
+		for _, name := range []string{"journal.ndjson", "succeeded.csv", "summary.json", "report.html", "job.prom"} {
+			if strings.Contains(first, name) {
+				named[name] = true
+				first = ""
+				break
+			}
+		}
+		if r.code != 2 || first != "" {
+			t.Errorf("%d bytes: exit %d, and no file is named\n%s", size, r.code, r.stderr)
+		}
+		if r := run(nil); r.code != 0 || api.Mappings() != 3 || api.Account().Requests-sent != 3-recorded {
+			t.Errorf("%d bytes: with room again it exits with %d, %d mappings, %d requests for %d rows\n%s",
+				size, r.code, api.Mappings(), api.Account().Requests-sent, 3-recorded, r.stderr)
+		}
+	}
+	for _, name := range []string{"journal.ndjson", "report.html", "job.prom"} {
+		if !named[name] {
+			t.Errorf("there was always room for %s; there was none for %v", name, named)
+		}
+	}
+}
+
+// TestInputThatCannotBeKept: standard input for which there is no room ends the
+// run before anything is sent, and the one that was kept before stays.
+func TestInputThatCannotBeKept(t *testing.T) {
+	dir, server, api := smallJob(t)
+	run := func(env []string, rows string) ran {
+		write(t, filepath.Join(dir, "stdin"), rows)
+		in, err := os.Open(filepath.Join(dir, "stdin"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		return runProgramOn(t, in, dir, server.URL, env, "run", "-", "--job", "job")
+	}
+	const before = "tagId,clientId\nt,c1\n"
+	if r := run(nil, before); r.code != 0 || api.Account().Requests != 1 {
+		t.Fatalf("exit %d\n%s", r.code, r.stderr)
+	}
+	r := run(noFileBeyond(8000), before+strings.Repeat("t,c2\n", 2000))
+	if r.code != 2 || !strings.Contains(r.stderr, "standard input cannot be kept") || !strings.Contains(r.stderr, "file too large") || api.Account().Requests != 1 {
+		t.Errorf("exit %d, %d requests\n%s", r.code, api.Account().Requests, r.stderr)
+	}
+	if kept, err := filepath.Glob(filepath.Join(dir, "job", "input*")); err != nil || len(kept) != 1 || slurp(t, dir, "job/input") != before {
+		t.Errorf("kept is %q, %v", kept, err)
+	}
+}
+
+// TestCheckOutputThatCannotBeWritten keeps its old content, and is no success.
+func TestCheckOutputThatCannotBeWritten(t *testing.T) {
+	dir, server, _ := smallJob(t)
+	write(t, filepath.Join(dir, "bad.csv"), "tagId,clientId\n,c1\n")
+	write(t, filepath.Join(dir, "out.csv"), "old")
+	r := runProgram(t, dir, server.URL, noFileBeyond(50), "check", "bad.csv", "--output", "out.csv")
+	left, err := filepath.Glob(filepath.Join(dir, "out.csv*"))
+	if r.code != 2 || !strings.Contains(r.stderr, "--output out.csv cannot be written") || slurp(t, dir, "out.csv") != "old" || len(left) != 1 || err != nil {
+		t.Errorf("exit %d, %q is left\n%s", r.code, left, r.stderr)
 	}
 }

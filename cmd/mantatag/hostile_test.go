@@ -36,8 +36,14 @@ type ran struct {
 // unless env says otherwise.
 func runProgram(t *testing.T, dir, api string, env []string, args ...string) ran {
 	t.Helper()
+	return runProgramOn(t, nil, dir, api, env, args...)
+}
+
+// runProgramOn is runProgram with something on standard input.
+func runProgramOn(t *testing.T, stdin io.Reader, dir, api string, env []string, args ...string) ran {
+	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Stdin = dir, stdin
 	cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_API_URL="+api, "XDG_STATE_HOME="+filepath.Join(dir, "state"),
 		"MANTATAG_TOKEN="+sandbox.Token, "MANTATAG_SECRET="+sandbox.Secret, "MANTATAG_BOT_ID="+sandbox.BotID)
 	cmd.Env = append(cmd.Env, env...)

@@ -84,7 +84,7 @@ twice.`,
 
 	f.Var(&o.rate, "rate", "requests in a time, such as 50/s or 3000/m, or auto to find the limit")
 	f.Var(&o.maxRate, "max-rate", "the most that --rate auto may reach")
-	f.IntVar(&o.concurrency, "concurrency", 32, "requests in flight at most")
+	f.IntVar(&o.concurrency, "concurrency", 32, "requests in flight at most; one that has stalled leaves its place to another, save with 1")
 	f.IntVar(&o.retries, "retries", 5, "attempts at a row in one run, before it is retryable")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for one answer")
 	f.DurationVar(&o.outageTimeout, "outage-timeout", 10*time.Minute, "how long everything may fail before the run stops")
@@ -299,7 +299,7 @@ func (s *session) run(ctx context.Context) error {
 	s.remember(learned)
 	end := journal.Session{End: time.Now(), LearnedPerSecond: learned.Rate}
 	if stopped != nil {
-		end.StoppedBy, end.Message = stopped.By, stopped.Message
+		end.StoppedBy, end.Message, end.Terminated = stopped.By, stopped.Message, terminated(stopped)
 	}
 	// After a fault of the disk this fails as well; the fault is told already.
 	if err := s.journal.End(end); err != nil && stopped == nil {
@@ -422,9 +422,7 @@ func (s *session) greet() {
 func (s *session) conclude(stopped *worker.Stop) error {
 	from := s.source()
 	if stopped != nil {
-		from.StoppedBy, from.Message = stopped.By, stopped.Message
-		var signal interrupted
-		from.Terminated = errors.As(stopped, &signal) && signal.exitCode() == report.ExitTerminated
+		from.StoppedBy, from.Message, from.Terminated = stopped.By, stopped.Message, terminated(stopped)
 	}
 	summary, err := report.Write(context.Background(), from)
 	if err != nil {
@@ -432,7 +430,16 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	}
 	if s.metricsFile != "" {
 		if err := report.WriteMetrics(s.metricsFile, summary); err != nil {
-			s.log.Error().Msg(s.lang.Say("the metrics were not written: %[1]v", err))
+			sentence := s.lang.Say("the metrics were not written: %[1]v", err)
+			s.log.Error().Msg(sentence)
+			if summary.StoppedBy == "" {
+				// The rows are as they are, but who looks at the metrics alone
+				// must not take the last run's for this one's.
+				from.StoppedBy, from.Message = worker.ByDisk, sentence
+				if summary, err = report.Write(context.Background(), from); err != nil {
+					s.log.Error().Msg(s.lang.Error(err))
+				}
+			}
 		}
 	}
 	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
@@ -469,6 +476,12 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		return nil
 	}
 	return exitStatus(summary.ExitCode)
+}
+
+// terminated reports whether a SIGTERM stopped the run.
+func terminated(stopped *worker.Stop) bool {
+	signal, ok := errors.AsType[interrupted](stopped)
+	return ok && signal.exitCode() == report.ExitTerminated
 }
 
 // source is what the reports are made from.

@@ -1,8 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"mantatag/cmd/mantatag/lang"
+	"mantatag/worker"
 )
 
 // TestStopAt: the next time that the local clock shows it, today or tomorrow,
@@ -49,5 +56,46 @@ func TestStopAt(t *testing.T) {
 		if err := new(clockTime).Set(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
+	}
+}
+
+// TestDeadline: intake ends at --stop-at or --max-duration, whichever is first,
+// by the time on the wall, and for that reason.
+func TestDeadline(t *testing.T) {
+	for _, tt := range []struct {
+		duration time.Duration
+		at       time.Duration // --stop-at, from now; 0: none
+		want     time.Duration // 0: never
+		says     string
+	}{
+		{0, 0, 0, ""},
+		{time.Hour, 0, time.Hour, "--max-duration 1h0m0s"},
+		{0, 8 * time.Hour, 8 * time.Hour, "--stop-at"},
+		{time.Hour, 8 * time.Hour, time.Hour, "--max-duration"},
+		{9 * time.Hour, 8 * time.Hour, 8 * time.Hour, "--stop-at"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now().Local()
+			s := &session{runOptions: &runOptions{lang: lang.FromEnv(func(string) string { return "" }), maxDuration: tt.duration}}
+			if tt.at > 0 {
+				if err := s.stopAt.Set(began.Add(tt.at).Format("15:04")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := s.deadline(t.Context(), began)
+			defer cancel()
+			time.Sleep(100 * time.Hour)
+			if tt.want == 0 {
+				if ctx.Err() != nil {
+					t.Error(context.Cause(ctx))
+				}
+				return
+			}
+			at, _ := ctx.Deadline()
+			stop, ok := errors.AsType[*worker.Stop](context.Cause(ctx))
+			if !ok || stop.By != worker.ByDeadline || !strings.Contains(stop.Message, tt.says) || at.Sub(began) != tt.want {
+				t.Errorf("%+v: ended after %s, %v", tt, at.Sub(began), context.Cause(ctx))
+			}
+		})
 	}
 }

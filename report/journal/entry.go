@@ -75,6 +75,9 @@ type Session struct {
 	StoppedBy string `json:"stopped_by,omitempty"`
 	Message   string `json:"message,omitempty"`
 
+	// Terminated says that the interrupt was a SIGTERM.
+	Terminated bool `json:"terminated,omitempty"`
+
 	LearnedPerSecond float64 `json:"learned_per_second,omitempty"` // 0: nothing was learned
 
 	// Totals is counted by the journal; what a caller puts here is ignored.

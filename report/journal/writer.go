@@ -99,7 +99,7 @@ func (j *Journal) Begin(s Session) error {
 }
 
 // End records the end of the run that Begin began, durably, with all that was
-// appended before. Its End, StoppedBy, Message and LearnedPerSecond are taken
+// appended before. Its End, StoppedBy, Message, Terminated and LearnedPerSecond are taken
 // from s.
 func (j *Journal) End(s Session) error {
 	if err := j.Flush(); err != nil {
@@ -113,7 +113,7 @@ func (j *Journal) End(s Session) error {
 	}
 	ended := j.sessions[n-1].Session
 	j.mu.Unlock()
-	ended.End, ended.StoppedBy, ended.Message, ended.LearnedPerSecond = s.End, s.StoppedBy, s.Message, s.LearnedPerSecond
+	ended.End, ended.StoppedBy, ended.Message, ended.Terminated, ended.LearnedPerSecond = s.End, s.StoppedBy, s.Message, s.Terminated, s.LearnedPerSecond
 	_, ended, err := j.appendSession(ended)
 	if err != nil {
 		return err

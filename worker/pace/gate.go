@@ -15,7 +15,7 @@ type gate struct {
 	next        *rate.Reservation // of the one who waits; nil: none yet
 	paced       bool              // next had to wait
 	concurrency int
-	inFlight    int
+	inFlight    int // and not stalled
 	fresh       int // of these, admitted since the last stop
 	log         sendLog
 }
@@ -27,6 +27,8 @@ type pass struct {
 	among  int  // in flight then, itself included
 	paced  bool // the bucket made it wait
 	window int  // State.windows when admitted
+
+	stalled bool // it counts no longer as in flight
 }
 
 func newGate(o Options, now time.Time) *gate {
@@ -136,7 +138,9 @@ func (g *gate) cancel(p pass) {
 
 // reply tells the law; changed is whether the decision is worth a line.
 func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) {
-	g.cancel(p)
+	if !p.stalled {
+		g.cancel(p)
+	}
 	if r.Kind != Throttled { // what got no answer may have been let in
 		g.log.add(p.sent)
 	}

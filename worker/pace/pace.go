@@ -16,7 +16,7 @@ import (
 type Options struct {
 	Rate        float64 // requests a second, to be kept exactly; 0: find it
 	Max         float64 // the most that a Pacer looking for the rate may reach; 0: no bound
-	Concurrency int     // requests in flight at most
+	Concurrency int     // requests in flight at most, stalled ones not counted
 	Rows        int     // about how many requests there will be; 0: unknown
 	Memory      Memory  // what earlier runs learned; zero: nothing
 
@@ -58,10 +58,11 @@ func New(o Options) *Pacer {
 
 // Ticket is the leave to send one request. Its holder calls Send just before
 // sending and, if that was true, then Done; or Cancel if nothing is sent.
-// A Ticket is for one goroutine.
+// A Ticket is for one goroutine, but for Stalled.
 type Ticket struct {
 	p    *Pacer
 	pass pass
+	done bool
 }
 
 // Wait returns when one more request may leave: there is room in flight, the
@@ -82,7 +83,7 @@ func (p *Pacer) Wait(ctx context.Context) (*Ticket, error) {
 		changed := p.changed
 		p.mu.Unlock()
 		if ok {
-			return &Ticket{p, pass}, nil
+			return &Ticket{p: p, pass: pass}, nil
 		}
 		if !sleep(ctx, wait, changed) {
 			return nil, ctx.Err()
@@ -124,9 +125,24 @@ func (t *Ticket) Send() bool {
 func (t *Ticket) Done(r Reply) {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
+	t.done = true
 	if d, changed := t.p.gate.reply(t.pass, r, time.Now()); changed {
 		t.p.notify(d)
 	}
+	t.p.wake()
+}
+
+// Stalled says of a request that was sent that nobody should wait for it: from
+// now on it does not count as in flight. Its reply still counts. It may be
+// called at any time after Send, and does nothing after Done.
+func (t *Ticket) Stalled() {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	if t.done || t.pass.stalled {
+		return
+	}
+	t.p.gate.cancel(t.pass)
+	t.pass.stalled = true
 	t.p.wake()
 }
 
@@ -163,8 +179,8 @@ const (
 type Status struct {
 	Rate        float64   // requests a second; 0: as latency allows
 	PausedUntil time.Time // zero, or past: no pause
-	InFlight    int
-	Learned     Memory // to be saved at the end of a run; zero if no limit was met
+	InFlight    int       // stalled ones not counted
+	Learned     Memory    // to be saved at the end of a run; zero if no limit was met
 }
 
 // Status may be called at any time.

@@ -140,6 +140,60 @@ func TestRefusalStopsAll(t *testing.T) {
 	})
 }
 
+// A request that has stalled leaves its place in flight to another, once: neither
+// a second call nor its reply, before or after a refusal, gives it back again.
+func TestStalledGivesItsPlaceUpOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pace.New(pace.Options{Rate: 1e6, Concurrency: 2})
+		waits := func() bool {
+			soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := p.Wait(soon)
+			return err != nil
+		}
+		leave := func() *pace.Ticket {
+			ticket, err := p.Wait(t.Context())
+			if err != nil || !ticket.Send() {
+				t.Fatal(err)
+			}
+			return ticket
+		}
+		first, second := leave(), leave()
+		if !waits() {
+			t.Error("three are in flight")
+		}
+		first.Stalled()
+		first.Stalled()
+		third := leave()
+		if !waits() {
+			t.Error("beside the stalled one three are in flight")
+		}
+		first.Done(pace.Reply{Kind: pace.Lost})
+		first.Stalled()
+		if n := p.Status().InFlight; n != 2 || !waits() {
+			t.Errorf("%d are in flight after the stalled one's end", n)
+		}
+
+		// The one that asks again after a refusal stalls: the next one asks.
+		second.Done(pace.Reply{Kind: pace.Throttled})
+		third.Done(pace.Reply{Kind: pace.Throttled})
+		asks := leave()
+		if !waits() {
+			t.Error("two ask after a refusal")
+		}
+		asks.Stalled()
+		fourth := leave()
+		if !waits() {
+			t.Error("two ask after a refusal, beside one that has stalled")
+		}
+		asks.Done(pace.Reply{Kind: pace.Lost})
+		fourth.Done(pace.Reply{Kind: pace.Accepted})
+		if n := p.Status().InFlight; n != 0 {
+			t.Errorf("%d are in flight at the end", n)
+		}
+	})
+}
+
 // A cancelled context ends Wait at once, whatever it waits for.
 func TestWaitObeysContext(t *testing.T) {
 	hour := pace.Reply{Kind: pace.Throttled, Hint: pace.Hint{RetryAfter: time.Hour}}
