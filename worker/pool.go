@@ -72,6 +72,7 @@ type run struct {
 	stop   context.CancelCauseFunc
 	outage *outage
 	login  login
+	door   *door
 
 	session  string // makes request ids unique among runs
 	requests atomic.Int64
@@ -99,6 +100,8 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 		}
 		r.notify(Event{Kind: kind, Message: why})
 	})
+
+	r.door = newDoor(intake, p.Journal.Intend, func() int { return p.Pace.Soon(ahead) })
 
 	var pool errgroup.Group
 	pool.SetLimit(rowsPerRequest * p.Concurrency)

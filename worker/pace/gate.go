@@ -78,6 +78,19 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 	return p, 0, true
 }
 
+// soon is about how many requests may leave within d: at least one, at most as
+// many as may be in flight.
+func (g *gate) soon(d time.Duration) int {
+	n := min(g.concurrency, g.law.allowed)
+	if g.law.room > 0 {
+		n = min(n, g.law.room)
+	}
+	if due := float64(g.bucket.Limit()) * d.Seconds(); due < float64(n) {
+		n = int(due)
+	}
+	return max(1, n)
+}
+
 func (g *gate) unreserve(now time.Time) {
 	if g.next != nil {
 		g.next.CancelAt(now)
