@@ -78,13 +78,14 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 	return p, 0, true
 }
 
-// soon is about how many requests may leave within d: at least one, at most as
-// many as may be in flight.
+// soon is about how many requests may leave within d, as far as the pace tells:
+// at least one, at most two for each that may be in flight.
 func (g *gate) soon(d time.Duration) int {
 	n := min(g.concurrency, g.law.allowed)
 	if g.law.room > 0 {
 		n = min(n, g.law.room)
 	}
+	n *= 2
 	if due := float64(g.bucket.Limit()) * d.Seconds(); due < float64(n) {
 		n = int(due)
 	}
