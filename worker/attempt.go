@@ -27,7 +27,9 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 	for {
 		id := r.requestID()
 		if err := r.door.enter(r.about(a, journal.Entry{Kind: journal.Intent, Request: id})); err != nil {
-			r.stop(&Stop{By: ByDisk, Message: r.say("%[1]v", err), Err: err}) // unless intake had ended
+			if r.intake.Err() == nil {
+				r.diskFailed(err)
+			}
 			return
 		}
 		permit, ticket, cred, ok := r.wait()
@@ -138,7 +140,7 @@ func (r *run) settle(a *attempts, p permit, cred manta.Credentials, answer manta
 func (r *run) record(a *attempts, e journal.Entry) bool {
 	e = r.about(a, e)
 	if err := r.Journal.Append(r.ctx, e); err != nil {
-		r.stop(&Stop{By: ByDisk, Message: r.say("%[1]v", err), Err: err})
+		r.diskFailed(err)
 		return false
 	}
 	switch e.Kind {
@@ -146,6 +148,10 @@ func (r *run) record(a *attempts, e journal.Entry) bool {
 		r.notify(Event{Kind: Settled, Row: a.row, Entry: e})
 	}
 	return true
+}
+
+func (r *run) diskFailed(err error) {
+	r.stop(&Stop{By: ByDisk, Message: r.say("%[1]v", err), Err: err})
 }
 
 // about fills in what the run knows of the row.

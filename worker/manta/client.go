@@ -120,10 +120,12 @@ func (c *Client) request(ctx context.Context, url string, cred Credentials, body
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+cred.Token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", c.UserAgent)
+	req.Header = http.Header{
+		"Authorization": {"Bearer " + cred.Token},
+		"Content-Type":  {"application/json"},
+		"Accept":        {"application/json"},
+		"User-Agent":    {c.UserAgent},
+	}
 	return req, nil
 }
 
