@@ -77,9 +77,11 @@ func (f *fold) run(ctx context.Context, in *ingest.Reader, write func(*ingest.Ro
 // rows reads the input. It tells one that cannot be read on, which is broken,
 // from other errors.
 func (f *fold) rows(ctx context.Context, in *ingest.Reader, write func(*ingest.Row, *outcome)) error {
+	var row ingest.Row // one for all: it escapes
+	var err error
 	last := int64(0)
 	for !f.tally.Whole && f.broken == nil {
-		row, err := in.Next()
+		row, err = in.Next()
 		switch {
 		case err == io.EOF:
 			f.tally.Whole = true
