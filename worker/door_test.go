@@ -39,7 +39,8 @@ func TestIntentsRunAhead(t *testing.T) {
 	}{
 		{"2 a second", 2, 10 * time.Millisecond, 1, 1},
 		{"40 a second", 40, 10 * time.Millisecond, 5, 10},
-		{"as latency allows", 100_000, time.Second, concurrency, 2 * concurrency},
+		{"a latency of a second", 100_000, time.Second, 4, 8},
+		{"a latency of a tenth", 100_000, 100 * time.Millisecond, concurrency, 3 * concurrency},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -50,7 +51,7 @@ func TestIntentsRunAhead(t *testing.T) {
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					if got := by(t, p.Run(t.Context(), intake, clients(10_000))); got != ByDeadline {
+					if got := by(t, p.Run(t.Context(), intake, clients(20_000))); got != ByDeadline {
 						t.Errorf("stopped by %q", got)
 					}
 				}()

@@ -24,8 +24,9 @@ import (
 )
 
 // rowsPerRequest is how many rows the pool holds for each request that may be
-// in flight: the others wait for the bucket or sit out a back-off, so that a
-// few slow rows do not idle the connection.
+// in flight: the others have their intents recorded, wait for the bucket or sit
+// out a back-off, so that neither the disk nor a few slow rows idle the
+// connection.
 const rowsPerRequest = 4
 
 // Rows is where the pool takes rows from; [ingest.Reader] is one. Next's error

@@ -16,7 +16,8 @@ type gate struct {
 	paced       bool              // next had to wait
 	concurrency int
 	inFlight    int
-	fresh       int // of these, admitted since the last stop
+	fresh       int           // of these, admitted since the last stop
+	took        time.Duration // from Send to Done, of late
 }
 
 // pass is one request's way through the gate.
@@ -78,18 +79,18 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 	return p, 0, true
 }
 
-// soon is about how many requests may leave within d, as far as the pace tells:
-// at least one, at most two for each that may be in flight.
+// soon is about how many requests may leave within d, as far as pace and latency
+// tell: at least one, at most three for each that may be in flight.
 func (g *gate) soon(d time.Duration) int {
-	n := min(g.concurrency, g.law.allowed)
+	flight := min(g.concurrency, g.law.allowed)
 	if g.law.room > 0 {
-		n = min(n, g.law.room)
+		flight = min(flight, g.law.room)
 	}
-	n *= 2
-	if due := float64(g.bucket.Limit()) * d.Seconds(); due < float64(n) {
-		n = int(due)
+	due := float64(g.bucket.Limit()) * d.Seconds()
+	if g.took > 0 {
+		due = min(due, float64(flight)*float64(d)/float64(g.took))
 	}
-	return max(1, n)
+	return max(1, int(min(due, float64(3*flight))))
 }
 
 func (g *gate) unreserve(now time.Time) {
@@ -119,6 +120,11 @@ func (g *gate) cancel(p pass) {
 // reply tells the law; changed is whether the decision is worth a line.
 func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) {
 	g.cancel(p)
+	if took := now.Sub(p.sent); g.took == 0 {
+		g.took = took
+	} else if r.Kind != Lost {
+		g.took += (took - g.took) / 16
+	}
 	before := g.law
 	g.law = g.law.Next(Observation{
 		Kind: r.Kind, Hint: r.Hint,

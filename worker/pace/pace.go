@@ -178,8 +178,8 @@ type Status struct {
 	Learned     Memory // to be saved at the end of a run; zero if no limit was met
 }
 
-// Soon is about how many requests may leave within d, as far as the pace tells:
-// at least one, at most two for each that may be in flight.
+// Soon is about how many requests may leave within d, as far as pace and latency
+// tell: at least one, at most three for each that may be in flight.
 func (p *Pacer) Soon(d time.Duration) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
