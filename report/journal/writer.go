@@ -81,8 +81,8 @@ type Intention struct {
 	Durable chan<- error // has room for one, and is sent nil when the entry is durable, else the error
 }
 
-// Intend writes intents, at once and together, and does not wait. The error is
-// that of Append.
+// Intend writes intents, at once and together, and does not wait: each Durable is
+// told. The error is that of Append.
 func (j *Journal) Intend(all []Intention) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
