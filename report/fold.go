@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"mantatag/ingest"
@@ -62,12 +64,24 @@ func newFold(s Source, st *state, layout ingest.Layout) *fold {
 	}
 }
 
-// run reads everything, and gives each row that has an outcome to write. It
-// tells an input that cannot be read on, which is broken, from other errors.
+// run reads everything, and gives each row that has an outcome to write.
 func (f *fold) run(ctx context.Context, in *ingest.Reader, write func(*ingest.Row, *outcome)) error {
+	var sessionErr error
+	var beside sync.WaitGroup
+	beside.Go(func() { sessionErr = f.session(ctx) })
+	err := f.rows(ctx, in, write)
+	beside.Wait()
+	return cmp.Or(err, sessionErr)
+}
+
+// rows reads the input. It tells one that cannot be read on, which is broken,
+// from other errors.
+func (f *fold) rows(ctx context.Context, in *ingest.Reader, write func(*ingest.Row, *outcome)) error {
+	var row ingest.Row // one for all: it escapes
+	var err error
 	last := int64(0)
 	for !f.tally.Whole && f.broken == nil {
-		row, err := in.Next()
+		row, err = in.Next()
 		switch {
 		case err == io.EOF:
 			f.tally.Whole = true
@@ -89,7 +103,7 @@ func (f *fold) run(ctx context.Context, in *ingest.Reader, write func(*ingest.Ro
 			write(&row, &o)
 		}
 	}
-	return f.session(ctx)
+	return nil
 }
 
 func interrupted(ctx context.Context) error { return &interruption{context.Cause(ctx)} }
@@ -177,7 +191,8 @@ func (f *fold) outcome(ref journal.Ref) (outcome, error) {
 	return o, nil
 }
 
-// session reads the entries of the last session.
+// session reads the entries of the last session. Nothing that it counts is
+// counted by rows, beside which it runs.
 func (f *fold) session(ctx context.Context) error {
 	f.series.start = f.st.last.Begin
 	if f.st.last.Totals == (journal.Totals{}) {

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -29,33 +28,18 @@ type attempts struct {
 func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered func()) {
 	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt, answered: answered}
 	for {
-		era, permit, err := r.outage.enter(a.streaks)
-		if err != nil {
-			return
-		}
-		ticket, err := r.Pace.Wait(era)
-		if err != nil {
-			r.outage.leave(permit)
-			continue // an outage began, or intake ended
-		}
-		cred := r.login.current() // waits for one who renews them
-		if era.Err() != nil {
-			ticket.Cancel()
-			r.outage.leave(permit)
-			continue
-		}
 		id := r.requestID()
-		if !r.record(a, journal.Entry{Kind: journal.Intent, Request: id}) {
-			ticket.Cancel()
-			r.outage.leave(permit)
+		if err := r.door.enter(r.about(a, journal.Entry{Kind: journal.Intent, Request: id})); err != nil {
+			if r.intake.Err() == nil {
+				r.diskFailed(err)
+			}
 			return
 		}
-		if !leaves(era, ticket) {
-			r.outage.leave(permit)
-			if !r.record(a, journal.Entry{Kind: journal.Unsent}) {
-				return
-			}
-			continue
+		permit, ticket, cred, ok := r.wait(a)
+		r.door.leave()
+		if !ok {
+			r.record(a, journal.Entry{Kind: journal.Unsent})
+			return
 		}
 		r.notify(Event{Kind: Sent, Row: row, Request: id})
 		start := time.Now()
@@ -76,14 +60,28 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 	}
 }
 
-// leaves is the last word before a request: false if an outage or a pause began,
-// or intake ended, while its intent was made durable.
-func leaves(era context.Context, t *pace.Ticket) bool {
-	if era.Err() != nil {
-		t.Cancel()
-		return false
+// wait returns when a request whose intent is durable may leave, which it must
+// do at once; false if intake ended before. It waits out pauses and outages,
+// also one that begins while the request has its ticket already.
+func (r *run) wait(a *attempts) (*permit, *pace.Ticket, manta.Credentials, bool) {
+	for {
+		era, permit, err := r.outage.enter(a.streaks)
+		if err != nil {
+			return nil, nil, manta.Credentials{}, false
+		}
+		ticket, err := r.Pace.Wait(era)
+		if err != nil {
+			r.outage.leave(permit)
+			continue // an outage began, or intake ended
+		}
+		cred := r.login.current() // waits for one who renews them
+		if era.Err() != nil {
+			ticket.Cancel()
+		} else if ticket.Send() {
+			return permit, ticket, cred, true
+		}
+		r.outage.leave(permit)
 	}
-	return t.Send()
 }
 
 // settle records what an answer means for the row, and reports whether to send
@@ -160,14 +158,9 @@ func (r *run) exhausted(a *attempts) bool {
 // record writes an entry about the row, and reports false if it could not: then
 // the run stops, since no outcome may be claimed that is not on disk.
 func (r *run) record(a *attempts, e journal.Entry) bool {
-	e.Key, e.Row, e.At = a.key, a.row.Number, time.Now()
-	e.Attempts, e.InDoubt = r.outage.spent(a.streaks), a.inDoubt
-	switch e.Kind {
-	case journal.Intent, journal.Succeeded, journal.Failed:
-		e.Attempts++ // the request that it is about
-	}
+	e = r.about(a, e)
 	if err := r.Journal.Append(r.ctx, e); err != nil {
-		r.stop(&Stop{By: ByDisk, Message: r.say("%[1]v", err), Err: err})
+		r.diskFailed(err)
 		return false
 	}
 	switch e.Kind {
@@ -175,6 +168,21 @@ func (r *run) record(a *attempts, e journal.Entry) bool {
 		r.notify(Event{Kind: Settled, Row: a.row, Entry: e})
 	}
 	return true
+}
+
+func (r *run) diskFailed(err error) {
+	r.stop(&Stop{By: ByDisk, Message: r.say("%[1]v", err), Err: err})
+}
+
+// about fills in what the run knows of the row.
+func (r *run) about(a *attempts, e journal.Entry) journal.Entry {
+	e.Key, e.Row, e.At = a.key, a.row.Number, time.Now()
+	e.Attempts, e.InDoubt = r.outage.spent(a.streaks), a.inDoubt
+	switch e.Kind {
+	case journal.Intent, journal.Succeeded, journal.Failed:
+		e.Attempts++ // the request that it is about
+	}
+	return e
 }
 
 // sleep waits for d and reports false if the run stops meanwhile.

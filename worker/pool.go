@@ -24,8 +24,9 @@ import (
 )
 
 // rowsPerRequest is how many rows the pool holds for each request that may be
-// in flight: the others wait for the bucket or sit out a back-off, so that a
-// few slow rows do not idle the connection.
+// in flight: the others have their intents recorded, wait for the bucket or sit
+// out a back-off, so that neither the disk nor a few slow rows idle the
+// connection.
 const rowsPerRequest = 4
 
 // places is how many rows the pool holds, and so how many requests may be open
@@ -77,6 +78,7 @@ type run struct {
 	stop   context.CancelCauseFunc
 	outage *outage
 	login  login
+	door   *door
 
 	session  string // makes request ids unique among runs
 	requests atomic.Int64
@@ -105,6 +107,8 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 		}
 		r.notify(Event{Kind: kind, Message: why})
 	})
+
+	r.door = newDoor(intake, p.Journal.Intend, func() int { return p.Pace.Soon(ahead) })
 
 	var pool errgroup.Group
 	pool.SetLimit(p.places())

@@ -272,6 +272,59 @@ func TestCancelledIntentIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// TestIntend: intents that are written together share an fsync, and each that
+// waits for them is told when they are durable, or why they will not be.
+func TestIntend(t *testing.T) {
+	var d disk
+	j, err := Open(t.TempDir(), Options{Host: host, OpenFile: d.open})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	syncs := 0
+	d.synced = func() { syncs++ }
+	intend := func(from, to int) (errs []error) {
+		durable := make(chan error, to-from)
+		var all []Intention
+		for n := from; n < to; n++ {
+			all = append(all, Intention{Entry{Kind: Intent, Key: key(n)}, durable})
+		}
+		j.Intend(all)
+		for range all {
+			errs = append(errs, <-durable)
+		}
+		return errs
+	}
+	for _, err := range intend(0, 50) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if syncs != 1 {
+		t.Errorf("%d fsyncs", syncs)
+	}
+	for n := range 50 {
+		if r := j.Lookup(key(n)); r.State != Intent || !r.InDoubt {
+			t.Errorf("%d: %+v", n, r)
+		}
+	}
+	d.mu.Lock()
+	d.failAt, d.err = d.ops+2, syscall.EIO // the fsync
+	d.mu.Unlock()
+	for _, from := range []int{50, 60} { // and nothing is written after it
+		for _, err := range intend(from, from+10) {
+			if !errors.Is(err, syscall.EIO) {
+				t.Errorf("after a failed fsync: %v", err)
+			}
+		}
+	}
+	for n := 50; n < 70; n++ {
+		if r := j.Lookup(key(n)); r != (Ref{}) {
+			t.Errorf("%d: %+v", n, r)
+		}
+	}
+}
+
 // TestViewWhileWriting reads the journal of a running job again and again.
 func TestViewWhileWriting(t *testing.T) {
 	dir := t.TempDir()

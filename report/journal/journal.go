@@ -47,6 +47,10 @@ type Journal struct {
 	open     bool   // for writing
 	closed   bool
 
+	reading sync.Mutex // of what Entry has read of the file
+	read    []byte
+	from    int64 // where read begins
+
 	queued  chan struct{} // there is something in the batch
 	urgent  chan struct{} // the batch is to be written at once
 	stopped chan struct{} // closed when the writer has ended
@@ -312,22 +316,39 @@ func (j *Journal) Entry(r Ref) (Entry, error) {
 	if r.Offset == 0 {
 		return Entry{}, errors.New("there is no answer to this mapping in the journal")
 	}
-	for size := 512; ; size *= 8 {
-		buf := make([]byte, size)
-		n, err := j.file.ReadAt(buf, r.Offset)
+	j.reading.Lock()
+	defer j.reading.Unlock()
+	// Who asks for one after the other mostly finds the next beside the last.
+	if at := r.Offset - j.from; at >= 0 && at < int64(len(j.read)) {
+		if e, ok := firstEntry(j.read[at:]); ok {
+			return e, nil
+		}
+	}
+	for size := 4096; ; size *= 8 {
+		j.read = slices.Grow(j.read[:0], size)[:size]
+		n, err := j.file.ReadAt(j.read, r.Offset)
+		j.from, j.read = r.Offset, j.read[:n]
 		if err != nil && err != io.EOF {
 			return Entry{}, &DiskError{j.name, err}
 		}
-		var l line
-		if end := wholePrefix(buf[:n]); end > 0 {
-			if body, _ := checkSum(buf[:end]); scan(body, &l) {
-				return l.entry(), nil
-			}
+		if e, ok := firstEntry(j.read); ok {
+			return e, nil
 		}
 		if n < size || size > maxLine {
 			return Entry{}, &CorruptError{j.name, 0, r.Offset, errChanged}
 		}
 	}
+}
+
+// firstEntry reads the whole line that text begins with.
+func firstEntry(text []byte) (Entry, bool) {
+	var l line
+	if end := wholePrefix(text); end > 0 {
+		if body, _ := checkSum(text[:end]); scan(body, &l) {
+			return l.entry(), true
+		}
+	}
+	return Entry{}, false
 }
 
 // Sessions returns the runs of the job in their order, the present one last.

@@ -17,9 +17,10 @@ type batch struct {
 	offset int64 // in the file
 	marks  []mark
 
-	waited bool          // somebody waits for done though there may be no text
-	done   chan struct{} // closed when the batch is durable, or err is set
-	err    error
+	waited  bool           // somebody waits for done though there may be no text
+	done    chan struct{}  // closed when the batch is durable, or err is set
+	durable []chan<- error // told the same, each
+	err     error
 }
 
 // mark is an entry of a batch, for the index.
@@ -34,7 +35,7 @@ type mark struct {
 func newBatch(old *batch, offset int64) *batch {
 	b := &batch{offset: offset, done: make(chan struct{})}
 	if old != nil {
-		b.text, b.marks = old.text[:0], old.marks[:0]
+		b.text, b.marks, b.durable = old.text[:0], old.marks[:0], old.durable[:0]
 	}
 	return b
 }
@@ -59,11 +60,7 @@ func (j *Journal) Append(ctx context.Context, e Entry) error {
 		return err
 	}
 	b := j.batch
-	offset := j.end
-	before := len(b.text)
-	b.text = appendEntry(b.text, e, j.synced)
-	b.marks = append(b.marks, mark{e.Key, e.Kind, e.InDoubt, offset})
-	j.end += int64(len(b.text) - before)
+	j.add(e)
 	j.mu.Unlock()
 	if e.Kind != Intent {
 		signal(j.queued)
@@ -76,6 +73,39 @@ func (j *Journal) Append(ctx context.Context, e Entry) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Intention is an intent that somebody waits for.
+type Intention struct {
+	Entry   Entry
+	Durable chan<- error // has room for one, and is sent nil when the entry is durable, else the error
+}
+
+// Intend writes intents, at once and together, and does not wait: each Durable is
+// told. The error is that of Append.
+func (j *Journal) Intend(all []Intention) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.writable(); err != nil {
+		for _, i := range all {
+			i.Durable <- err
+		}
+		return
+	}
+	for _, i := range all {
+		j.add(i.Entry)
+		j.batch.durable = append(j.batch.durable, i.Durable)
+	}
+	signal(j.urgent)
+}
+
+// add puts an entry into the batch. The lock is held.
+func (j *Journal) add(e Entry) {
+	b := j.batch
+	before := len(b.text)
+	b.text = appendEntry(b.text, e, j.synced)
+	b.marks = append(b.marks, mark{e.Key, e.Kind, e.InDoubt, j.end})
+	j.end += int64(len(b.text) - before)
 }
 
 // Begin records the beginning of a run, durably. Its number is given by the
@@ -286,4 +316,7 @@ func (j *Journal) settle(b *batch) {
 		}
 	}
 	close(b.done)
+	for _, told := range b.durable {
+		told <- b.err
+	}
 }

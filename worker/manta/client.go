@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -41,6 +42,9 @@ type Client struct {
 	// Say says a sentence, a format of fmt, in the user's language. nil: in
 	// English.
 	Say func(format string, args ...any) string
+
+	once sync.Once
+	tag  string // see tagURL
 }
 
 // NewHTTP is an HTTP client fit for the API: it keeps up to conns connections
@@ -70,7 +74,7 @@ func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m 
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	ctx, written := traceWritten(ctx)
-	req, err := c.request(ctx, tagPath, cred, m.encode(cred.Secret))
+	req, err := c.request(ctx, c.tagURL(), cred, m.encode(cred.Secret))
 	if err != nil {
 		return Answer{Class: Misdirected, Message: oneLine(err.Error())}
 	}
@@ -101,21 +105,27 @@ func (c *Client) masked(cred Credentials, res *http.Response, body []byte) Answe
 	if to := res.Header.Get("Location"); to != "" {
 		res.Header.Set("Location", string(cred.mask([]byte(to))))
 	}
-	a := c.classify(res.StatusCode, res.Header, cred.mask(body))
+	a := c.classify(res.StatusCode, res.Header, body)
+	if a.Message == "" {
+		return a // nor does it repeat anything of the body
+	}
+	a = c.classify(res.StatusCode, res.Header, cred.mask(body))
 	a.Message = string(cred.mask([]byte(a.Message))) // once more, since JSON can spell it in other ways
 	return a
 }
 
 // request is a POST with everything that the API asks of one.
-func (c *Client) request(ctx context.Context, path string, cred Credentials, body []byte) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint(path), bytes.NewReader(body))
+func (c *Client) request(ctx context.Context, url string, cred Credentials, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+cred.Token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", c.UserAgent)
+	req.Header = http.Header{
+		"Authorization": {"Bearer " + cred.Token},
+		"Content-Type":  {"application/json"},
+		"Accept":        {"application/json"},
+		"User-Agent":    {c.UserAgent},
+	}
 	return req, nil
 }
 
@@ -126,6 +136,12 @@ func traceWritten(ctx context.Context) (context.Context, *atomic.Bool) {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaders: func() { written.Store(true) },
 	}), &written
+}
+
+// tagURL is made once: each request asks for it.
+func (c *Client) tagURL() string {
+	c.once.Do(func() { c.tag = c.endpoint(tagPath) })
+	return c.tag
 }
 
 func (c *Client) endpoint(path string) string {

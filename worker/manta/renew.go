@@ -42,7 +42,7 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 		return Credentials{}, err
 	}
 	ctx, written := traceWritten(ctx)
-	req, err := c.request(ctx, "/openapi/token", cred, body)
+	req, err := c.request(ctx, c.endpoint("/openapi/token"), cred, body)
 	if err != nil {
 		return Credentials{}, err
 	}

@@ -18,6 +18,7 @@ type gate struct {
 	inFlight    int // and not stalled
 	fresh       int // of these, admitted since the last stop
 	log         sendLog
+	took        time.Duration // from Send to Done, of late
 }
 
 // pass is one request's way through the gate.
@@ -112,6 +113,23 @@ func (l *sendLog) at(i int) time.Time {
 	return l.last[i%mostQuota]
 }
 
+// soon is about how many requests may leave within d, as far as pace and latency
+// tell: at least one, at most three for each that may be in flight.
+func (g *gate) soon(d time.Duration) int {
+	flight := min(g.concurrency, g.law.allowed)
+	if g.law.room > 0 {
+		flight = min(flight, g.law.room)
+	}
+	due := float64(g.bucket.Limit()) * d.Seconds()
+	if g.law.Window > 0 { // most of the time nothing leaves
+		due = g.law.Rate * d.Seconds()
+	}
+	if g.took > 0 {
+		due = min(due, float64(flight)*float64(d)/float64(g.took))
+	}
+	return max(1, int(min(due, float64(3*flight))))
+}
+
 func (g *gate) unreserve(now time.Time) {
 	if g.next != nil {
 		g.next.CancelAt(now)
@@ -143,6 +161,11 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 	}
 	if r.Kind != Throttled { // what got no answer may have been let in
 		g.log.add(p.sent)
+	}
+	if took := now.Sub(p.sent); g.took == 0 {
+		g.took = took
+	} else if r.Kind != Lost {
+		g.took += (took - g.took) / 16
 	}
 	before := g.law
 	g.law = g.law.Next(Observation{

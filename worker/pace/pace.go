@@ -8,6 +8,7 @@ package pace
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -34,22 +35,23 @@ type Decision struct {
 
 // Pacer decides when requests leave. It is safe for concurrent use.
 type Pacer struct {
-	turn   chan struct{} // held by the one that waits at the gate
 	notify func(Decision)
 
-	mu      sync.Mutex
-	gate    *gate
-	changed chan struct{} // closed and replaced after each reply
+	mu    sync.Mutex
+	gate  *gate
+	queue []*waiter   // at the gate, the first one first
+	look  *time.Timer // at the gate again, when time alone may open it
+}
+
+// waiter is one who waits at the gate.
+type waiter struct {
+	in   chan struct{} // closed when let in, with pass
+	pass pass
 }
 
 // New returns a Pacer at the start of a run.
 func New(o Options) *Pacer {
-	p := &Pacer{
-		turn:    make(chan struct{}, 1),
-		notify:  o.Notify,
-		gate:    newGate(o, time.Now()),
-		changed: make(chan struct{}),
-	}
+	p := &Pacer{notify: o.Notify, gate: newGate(o, time.Now())}
 	if p.notify == nil {
 		p.notify = func(Decision) {}
 	}
@@ -68,45 +70,60 @@ type Ticket struct {
 // Wait returns when one more request may leave: there is room in flight, the
 // bucket has a token and no pause is on. It fails only with the context's error.
 func (p *Pacer) Wait(ctx context.Context) (*Ticket, error) {
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		p.mu.Lock()
+	w := &waiter{in: make(chan struct{})}
+	p.mu.Lock()
+	p.queue = append(p.queue, w)
+	p.open()
+	p.mu.Unlock()
+	select {
+	case <-w.in:
+		return &Ticket{p: p, pass: w.pass}, nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.queue, w); i >= 0 {
+		p.queue = slices.Delete(p.queue, i, i+1)
+	} else { // let in meanwhile
+		p.gate.cancel(w.pass)
+		p.open()
+	}
+	return nil, ctx.Err()
+}
+
+// open lets in those who wait, as far as the gate does, each by a channel of
+// its own: of a crowd that is woken for one place, all but one wake in vain.
+// The lock is held.
+func (p *Pacer) open() {
+	for len(p.queue) > 0 {
 		pass, wait, ok := p.gate.admit(time.Now())
-		changed := p.changed
-		p.mu.Unlock()
-		if ok {
-			return &Ticket{p: p, pass: pass}, nil
+		if !ok {
+			if wait > 0 {
+				p.lookIn(wait)
+			}
+			return
 		}
-		if !sleep(ctx, wait, changed) {
-			return nil, ctx.Err()
-		}
+		w := p.queue[0]
+		p.queue = slices.Delete(p.queue, 0, 1)
+		w.pass = pass
+		close(w.in)
 	}
 }
 
-// sleep returns after d (0: never), or when changed is closed; false if ctx is
-// done before.
-func sleep(ctx context.Context, d time.Duration, changed <-chan struct{}) bool {
-	var due <-chan time.Time
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		due = timer.C
+// lookIn has the gate looked at after d. The lock is held.
+func (p *Pacer) lookIn(d time.Duration) {
+	if p.look != nil {
+		p.look.Reset(d)
+		return
 	}
-	select {
-	case <-due:
-	case <-changed:
-	case <-ctx.Done():
-		return false
-	}
-	return true
+	p.look = time.AfterFunc(d, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.open()
+	})
 }
 
 // Send reports whether the request may still leave now. False means that a
@@ -116,7 +133,7 @@ func (t *Ticket) Send() bool {
 	defer t.p.mu.Unlock()
 	ok := t.p.gate.leave(&t.pass, time.Now())
 	if !ok {
-		t.p.wake()
+		t.p.open()
 	}
 	return ok
 }
@@ -129,7 +146,7 @@ func (t *Ticket) Done(r Reply) {
 	if d, changed := t.p.gate.reply(t.pass, r, time.Now()); changed {
 		t.p.notify(d)
 	}
-	t.p.wake()
+	t.p.open()
 }
 
 // Stalled says of a request that was sent that nobody should wait for it: from
@@ -143,7 +160,7 @@ func (t *Ticket) Stalled() {
 	}
 	t.p.gate.cancel(t.pass)
 	t.pass.stalled = true
-	t.p.wake()
+	t.p.open()
 }
 
 // Cancel gives the ticket back, nothing having been sent.
@@ -151,13 +168,7 @@ func (t *Ticket) Cancel() {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
 	t.p.gate.cancel(t.pass)
-	t.p.wake()
-}
-
-// wake lets the one who waits look again. The lock is held.
-func (p *Pacer) wake() {
-	close(p.changed)
-	p.changed = make(chan struct{})
+	t.p.open()
 }
 
 // Reply is what became of a request, as far as pacing cares.
@@ -181,6 +192,14 @@ type Status struct {
 	PausedUntil time.Time // zero, or past: no pause
 	InFlight    int       // stalled ones not counted
 	Learned     Memory    // to be saved at the end of a run; zero if no limit was met
+}
+
+// Soon is about how many requests may leave within d, as far as pace and latency
+// tell: at least one, at most three for each that may be in flight.
+func (p *Pacer) Soon(d time.Duration) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gate.soon(d)
 }
 
 // Status may be called at any time.
