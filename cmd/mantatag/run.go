@@ -336,7 +336,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	// Counting reads the whole input beside the run: it is for those who wait.
 	count := sync.OnceFunc(func() {
 		beside.Go(func() {
-			s.count(sending, shown)
+			s.count(sending, shown, pacer)
 			s.watchExpiry(sending, shown)
 		})
 	})
@@ -394,11 +394,13 @@ func (s *session) deadline(ctx context.Context, began time.Time) (context.Contex
 	return context.WithDeadlineCause(ctx, at, &worker.Stop{By: worker.ByDeadline, Message: s.lang.Say("the time was up (%[1]s)", flag)})
 }
 
-// count finds how many rows there are, beside the run, for the progress.
-func (s *session) count(ctx context.Context, p *progress) {
+// count finds how many rows there are, beside the run, for the progress and the
+// pace.
+func (s *session) count(ctx context.Context, p *progress, pacer *pace.Pacer) {
 	// The run meets the same error and says it.
 	if n, err := ingest.Count(ctx, s.input, s.read); err == nil {
 		p.total.Store(n)
+		pacer.Expect(int(n))
 	}
 }
 

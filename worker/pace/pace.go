@@ -194,6 +194,14 @@ type Status struct {
 	Learned     Memory    // to be saved at the end of a run; zero if no limit was met
 }
 
+// Expect tells, as Options.Rows does, about how many requests there will be,
+// once that is known.
+func (p *Pacer) Expect(rows int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gate.law.rows = rows
+}
+
 // Soon is about how many requests may leave within d, as far as pace and latency
 // tell: at least one, at most three for each that may be in flight.
 func (p *Pacer) Soon(d time.Duration) int {
