@@ -11,12 +11,11 @@ import (
 
 const (
 	// A higher rate is tried 5 % by 5 %. At one refusal in 400 requests, 0.25 %
-	// are refused; a rate that measurements agree on is tried every 75 s, and any
-	// rate after a minute and a half, lest a slow one stay slow.
+	// are refused. What measurements agree on is tried more rarely, but once a
+	// minute: a limit that has risen is not to wait for longer.
 	firstStep     = 0.05
 	firstPatience = 400
-	steadyFor     = 75.0 // seconds
-	longestFor    = 90.0 // seconds
+	steadyFor     = 60.0 // seconds
 
 	// Each step without a refusal makes the next one twice as wide in half the
 	// time, up to 40 % in 20 requests: the limit has risen, or was never met.
@@ -156,13 +155,13 @@ func (s *State) learn(limit, most, took float64) {
 	known := same(limit, s.low, agree)
 	dear := s.gap.Seconds() > mostSaved // another refusal would cost much
 	if known || dear && most < agree*limit {
-		s.sure = min(2*max(s.sure, firstPatience/2), int(max(firstPatience, steadyFor*limit)))
+		s.sure = 2 * max(s.sure, firstPatience/2)
 		s.sure = max(s.sure, int(costly*s.gap.Seconds()*limit))
 	} else {
 		s.sure = min(firstPatience, max(leastPatience, s.accepted))
 	}
-	if s.least == 0 {
-		s.sure = min(s.sure, max(leastPatience, int(longestFor*limit)))
+	if s.least == 0 { // a ban is waited for as long as it costs
+		s.sure = min(s.sure, max(leastPatience, int(steadyFor*limit)))
 	}
 	if took < leastMeasured {
 		s.sure = min(s.sure, max(leastPatience, 3*s.accepted))
