@@ -109,6 +109,9 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 	case s.Window == 0:
 		least = max(least, s.least)
 	}
+	if again := s.base.Add(s.Window*21/20 + s.guard()); s.Window > 0 && s.probing && now.After(s.base.Add(s.Window)) && again.Sub(now) >= least {
+		return again // the way to the server took longer this time
+	}
 	for _, d := range silences {
 		at := s.base.Add(d + s.guard())
 		if d < time.Second || at.Sub(s.refused) < d/2 {
