@@ -107,7 +107,7 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 		// Others have taken it: to wait for long is to leave it all to them.
 		return now.Add(min(2*time.Second, 2*s.pause))
 	case s.Window == 0:
-		least = max(least, s.least)
+		least = max(least, s.least, s.gap/2)
 	}
 	if again := s.base.Add(s.Window*21/20 + s.guard()); s.Window > 0 && s.probing && now.After(s.base.Add(s.Window)) && again.Sub(now) >= least {
 		return again // the way to the server took longer this time
@@ -117,12 +117,10 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 		if d < time.Second || at.Sub(s.refused) < d/2 {
 			at = s.refused.Add(d)
 		}
-		if s.Window == 0 && s.Rate > 0 && at.Sub(now) < s.gap/2 {
-			continue
-		}
 		if at.Sub(now) >= least {
 			return at
 		}
 	}
-	return now.Add(min(LongestPause, now.Sub(s.refused)))
+	// Longer than any of these: each silence as long again as all until now.
+	return now.Add(min(LongestPause, max(least, now.Sub(s.refused))))
 }
