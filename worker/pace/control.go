@@ -91,7 +91,7 @@ type Observation struct {
 	Sent  time.Time
 	Among int  // those in flight then, itself included
 	Paced bool // the bucket held it back, so that the rate was what counted
-	Stale bool // sent before the last pause began
+	Stale bool // sent before the last pause was over
 	Past  bool // of a window before this one
 }
 

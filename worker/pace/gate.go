@@ -170,7 +170,9 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 	before := g.law
 	g.law = g.law.Next(Observation{
 		Kind: r.Kind, Hint: r.Hint,
-		Sent: p.sent, Among: p.among, Paced: p.paced, Stale: p.stop != before.Stops, Past: p.window != before.windows,
+		Sent: p.sent, Among: p.among, Paced: p.paced, Past: p.window != before.windows,
+		// One that asked after a silence and stalled has no say once another has found out.
+		Stale: p.stop != before.Stops || p.sent.Before(before.resumed),
 	}, now)
 	g.adjust(now)
 	if g.law.Stops != before.Stops {

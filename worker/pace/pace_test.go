@@ -194,6 +194,39 @@ func TestStalledGivesItsPlaceUpOnce(t *testing.T) {
 	})
 }
 
+// One that asked whether the limit is over, stalled, and is refused after another
+// was accepted, brings old news: the limit is over.
+func TestRefusalOfAStalledProbeIsOldNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pace.New(pace.Options{Concurrency: 4})
+		leave := func() *pace.Ticket {
+			ticket, err := p.Wait(t.Context())
+			if err != nil || !ticket.Send() {
+				t.Fatal(err)
+			}
+			return ticket
+		}
+		for range 20 {
+			ticket := leave()
+			time.Sleep(100 * time.Millisecond)
+			ticket.Done(pace.Reply{Kind: pace.Accepted})
+		}
+		leave().Done(pace.Reply{Kind: pace.Throttled})
+		stalled := leave()
+		time.Sleep(2 * time.Second)
+		stalled.Stalled()
+		asks := leave()
+		time.Sleep(100 * time.Millisecond)
+		asks.Done(pace.Reply{Kind: pace.Accepted})
+		before := p.Status()
+		time.Sleep(time.Second)
+		stalled.Done(pace.Reply{Kind: pace.Throttled})
+		if after := p.Status(); after.PausedUntil.After(time.Now()) || after.Rate != before.Rate {
+			t.Errorf("%+v after it, %+v before", after, before)
+		}
+	})
+}
+
 // A cancelled context ends Wait at once, whatever it waits for.
 func TestWaitObeysContext(t *testing.T) {
 	hour := pace.Reply{Kind: pace.Throttled, Hint: pace.Hint{RetryAfter: time.Hour}}
