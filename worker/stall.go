@@ -54,6 +54,7 @@ func (r *run) took(d time.Duration) {
 func (r *run) watch(t *pace.Ticket, p *permit, answered func()) *time.Timer {
 	after := stallAfter(time.Duration(r.usual.Load()))
 	return time.AfterFunc(after, func() {
+		defer r.catch()
 		r.outage.stalled(p, r.say("no answer within %[1]s", after.Round(time.Second/10)))
 		if r.Concurrency > 1 {
 			t.Stalled()
