@@ -42,7 +42,7 @@ failed.csv、retryable.csv 和 report.html。再執行同一個指令會從停�
 	"the bot's `ID` (default: $MANTATAG_BOT_ID)":                                                                           "機器人的 `ID`（預設：$MANTATAG_BOT_ID）",
 	"requests in a time, such as 50/s or 3000/m, or auto to find the limit":                                                "一段時間內的請求數，例如 50/s、3000/m；auto 會自動找出 API 的速率限制",
 	"the most that --rate auto may reach":                                                                                  "--rate auto 的上限",
-	"requests in flight at most":                                                                                           "同時進行的請求數上限",
+	"requests in flight at most; one that has stalled leaves its place to another, save with 1":                            "同時進行的請求數上限；沒有回應的請求會讓出位置，設為 1 時除外",
 	"attempts at a row in one run, before it is retryable":                                                                 "一次執行中每列最多試幾次，之後列為可重試",
 	"how long to wait for one answer":                                                                                      "等待一個回應的時間",
 	"how long everything may fail before the run stops":                                                                    "所有請求都失敗多久之後停止執行",
