@@ -106,10 +106,11 @@ func (s Store) Load(now time.Time) (Memory, error) {
 	return m.Memory, nil
 }
 
-// sensible keeps what a hand or a fault has written from stalling a run.
+// sensible keeps what a hand or a fault has written from stalling a run. A window
+// of an hour may have been learned as up to two.
 func (m Memory) sensible() bool {
 	return m.Rate >= 1.0/3600 && m.Rate <= 1e6 &&
-		m.Window >= 0 && m.Window <= LongestPause &&
+		m.Window >= 0 && m.Window <= 2*LongestPause &&
 		m.Burst >= 0 && m.Burst <= most && m.InFlight >= 0 &&
 		m.Patience >= 0 && m.Patience <= most && m.Refusals >= 0
 }

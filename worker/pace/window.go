@@ -224,9 +224,13 @@ func (s *State) recoveredInWindow(elapsed time.Duration) {
 	}
 }
 
-// snap is the window that people set and that is over after d.
+// snap is the window that people set and that is over after d; d itself, if it is
+// far beyond the longest of them, which would be run against again and again.
 func snap(d time.Duration) time.Duration {
 	best := d
+	if d >= 2*silences[len(silences)-1] {
+		return d
+	}
 	for _, w := range silences {
 		if w >= time.Second && w <= d+20*time.Millisecond {
 			best = w
