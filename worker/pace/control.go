@@ -115,7 +115,7 @@ func Start(o Options, now time.Time) State {
 		s.Rate = o.Memory.Rate * 0.99
 		s.saved = 0.8 * float64(o.Memory.Burst)
 		s.first = o.Memory.Burst
-		s.patience = max(firstPatience, o.Memory.Patience)
+		s.patience = max(leastPatience, min(firstPatience, int(steadyFor*s.Rate)), o.Memory.Patience)
 		s.sure = s.patience
 		if o.Memory.Window > 0 {
 			s.setQuota(int(o.Memory.Rate*o.Memory.Window.Seconds()+0.5), o.Memory.Window)
