@@ -36,12 +36,11 @@ type book struct {
 
 type namedSheet struct {
 	name string
-	part *zip.File
+	part *zip.File // nil: it is missing
 }
 
-// openWorkbook finds out what a workbook has. All of the parts that grow with
-// its rows are read once, so that what the way here has damaged is found before
-// anything is sent; and so are parts that are made to fill memory or disk.
+// openWorkbook finds out what a workbook has. Its parts that grow with its rows
+// are only looked at by sheet and readTexts.
 func openWorkbook(src *source) (*book, error) {
 	z, err := zip.NewReader(src, src.size)
 	if err != nil {
@@ -109,7 +108,7 @@ func (b *book) readParts() error {
 		}
 	}
 	for _, s := range main.Sheets {
-		if part := worksheets[s.ID+s.Strict]; part != nil {
+		if part, ok := worksheets[s.ID+s.Strict]; ok {
 			b.sheets = append(b.sheets, namedSheet{s.Name, part})
 		}
 	}
@@ -149,6 +148,9 @@ func (b *book) sheet(name string) (namedSheet, error) {
 	var all []string
 	for i, s := range b.sheets {
 		if name == "" && i == 0 || name != "" && strings.EqualFold(s.name, strings.TrimSpace(name)) {
+			if s.part == nil {
+				return s, damagedWorkbook(inPart(s.name, &Fault{Message: say("no-part")}))
+			}
 			return s, b.check(s.part)
 		}
 		all = append(all, s.name)
@@ -159,8 +161,9 @@ func (b *book) sheet(name string) (namedSheet, error) {
 	return namedSheet{}, &InputError{Message: say("no-sheet", name, quoteNames(all))}
 }
 
-// check reads a part to its end, where its checksum is compared: damage would
-// otherwise be known only then.
+// check reads a part to its end, where its checksum is compared, so that what the
+// way here has damaged is found before anything is sent; and so is a part that is
+// made to fill memory or disk.
 func (b *book) check(part *zip.File) error {
 	if size := part.UncompressedSize64; size > expandFree && size/expandMost > part.CompressedSize64 {
 		return &InputError{Message: say("bomb", expandMost)}

@@ -148,6 +148,14 @@ func TestWorkbookWrittenWrongly(t *testing.T) {
 		{"a cell of no column", bookParts(bookHeader+one+`<row r="3"><c r="ZZZZ3"><v>7</v></c></row>`, `<si><t>t</t></si>`), 1, `a cell is called "ZZZZ3"`},
 		{"no row", bookParts(bookHeader+one+`<row r="x"/>`, `<si><t>t</t></si>`), 1, `a row is called "x", after row 2`},
 		{"no sheet", cut("xl/workbook.xml", "<sheets>"), -1, "xl/workbook.xml"},
+		{"the first sheet is missing, and not the second", func() map[string]string {
+			parts := bookParts(bookHeader+one, `<si><t>t</t></si>`)
+			parts["xl/worksheets/sheet2.xml"] = parts["xl/worksheets/sheet1.xml"]
+			delete(parts, "xl/worksheets/sheet1.xml")
+			parts["xl/workbook.xml"] = strings.Replace(parts["xl/workbook.xml"], "</sheets>", `<sheet name="Old" sheetId="2" r:id="rId4"/></sheets>`, 1)
+			parts["xl/_rels/workbook.xml.rels"] = strings.Replace(parts["xl/_rels/workbook.xml.rels"], "</Relationships>", `<Relationship Id="rId4" Type="/worksheet" Target="worksheets/sheet2.xml"/></Relationships>`, 1)
+			return parts
+		}(), -1, "Data: it is missing"},
 		{"nothing but a sheet", map[string]string{"xl/workbook.xml": "<workbook/>"}, -1, "xl/_rels/workbook.xml.rels: it is missing"},
 		{"styles that break off", func() map[string]string {
 			parts := bookParts(bookHeader+one+`<row r="3"><c r="A3" s="1"><v>7</v></c></row>`, `<si><t>t</t></si>`)
