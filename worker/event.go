@@ -16,7 +16,7 @@ type Event struct {
 	Request string        // Sent, Answered: the request id
 	Latency time.Duration // Answered
 	Entry   journal.Entry // Settled
-	Message string        // Outage, Renewed
+	Message string        // OutageBegan: the last failure
 }
 
 // EventKind says what an Event tells of.

@@ -213,15 +213,15 @@ func param(item httpsfv.Item, name string) any {
 	return v
 }
 
-// most bounds counts, so that no arithmetic on them overflows.
-const most = 1e9
+// mostCount bounds counts, so that no arithmetic on them overflows.
+const mostCount = 1e9
 
 func integer(v any) (int, bool) {
 	n, ok := v.(int64)
 	if !ok || n < 0 {
 		return 0, false
 	}
-	return int(min(n, most)), true
+	return int(min(n, mostCount)), true
 }
 
 func count(s string) (int, bool) {
@@ -229,7 +229,7 @@ func count(s string) (int, bool) {
 	if err != nil || !(n >= 0) {
 		return 0, false
 	}
-	return int(min(n, most)), true
+	return int(min(n, mostCount)), true
 }
 
 // seconds reads a number of seconds, which some servers give with a fraction.

@@ -111,8 +111,8 @@ func (s Store) Load(now time.Time) (Memory, error) {
 func (m Memory) sensible() bool {
 	return m.Rate >= 1.0/3600 && m.Rate <= 1e6 &&
 		m.Window >= 0 && m.Window <= 2*LongestPause &&
-		m.Burst >= 0 && m.Burst <= most && m.InFlight >= 0 &&
-		m.Patience >= 0 && m.Patience <= most && m.Refusals >= 0
+		m.Burst >= 0 && m.Burst <= mostCount && m.InFlight >= 0 &&
+		m.Patience >= 0 && m.Patience <= mostCount && m.Refusals >= 0
 }
 
 // Save keeps m, unless it is zero. It writes a new file and renames it, so that
