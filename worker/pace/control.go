@@ -73,6 +73,7 @@ type State struct {
 	firstTook time.Duration
 	saved     float64 // tokens of the last silence that are still to be made up
 	kept      float64 // the part of a silence that the limit saves up
+	marks     [2]mark // when the last two steps up ended
 	wake      int     // a refusal before so many are accepted is that of making up
 	company   float64 // the share of refusals that came early, of late
 	shared    bool    // others seem to use the same limit
@@ -257,7 +258,7 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	if s.fixed || !o.Paced || s.Window > 0 {
 		return
 	}
-	s.grow()
+	s.grow(now)
 }
 
 // ramp allows more in flight after n were accepted.

@@ -66,6 +66,12 @@ const (
 	leastMeasured = 5.0
 )
 
+// mark is how many had been accepted since the last refusal at a time.
+type mark struct {
+	at       time.Time
+	accepted int
+}
+
 // guess begins an even rate that was not measured.
 func (s *State) guess(rate float64) {
 	s.Rate, s.from, s.measured, s.low, s.peak = rate, rate, rate, 0, 0
@@ -75,7 +81,7 @@ func (s *State) guess(rate float64) {
 
 // grow tries a little more with each request that the rate held back and that was
 // accepted.
-func (s *State) grow() {
+func (s *State) grow(now time.Time) {
 	if s.shared {
 		long := float64(s.accepted) / s.Rate / claimFor
 		s.Rate += claim / math.Sqrt(s.Rate) * max(1, long*long)
@@ -90,6 +96,7 @@ func (s *State) grow() {
 	s.Rate *= 1 + more
 	if s.grown++; s.grown >= patience {
 		s.grown = 0
+		s.marks = [2]mark{s.marks[1], {now, s.accepted}}
 		s.step = min(widestStep, 2*s.step)
 		s.patience = max(min(s.patience, 50), s.patience/2)
 	}
@@ -112,6 +119,11 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	// The bucket saved up during the silence, until it was full.
 	limit := n / (active + silent)
 	limit = max(limit, (n-s.depth(limit))/active)
+	if m := s.marks[0]; silent > mostSaved && m.at.After(s.resumed) {
+		// After a ban the rate climbed while the bucket was full, and only what
+		// the last steps let in says how fast it fills.
+		limit = max(limit, (n-float64(m.accepted)-s.depth(limit))/now.Sub(m.at).Seconds())
+	}
 	most := min(s.Rate, n/active)
 	if s.Rate > climbed*s.from {
 		most = s.Rate // it was full until lately, and what was accepted is what was sent
@@ -186,7 +198,7 @@ func (s *State) cut() float64 {
 
 // resume makes up for the silence that has just ended.
 func (s *State) resume(now time.Time) {
-	s.resumed = now
+	s.resumed, s.marks = now, [2]mark{}
 	silent := now.Sub(s.refusal).Seconds()
 	s.saved = 0
 	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {

@@ -106,8 +106,10 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 	case s.shared && s.probing:
 		// Others have taken it: to wait for long is to leave it all to them.
 		return now.Add(min(2*time.Second, 2*s.pause))
+	case s.Window == 0 && s.least > 0 && !s.probing:
+		return now.Add(max(least, s.least)) // a ban, as long as the last one
 	case s.Window == 0:
-		least = max(least, s.least, s.gap/2)
+		least = max(least, s.gap/2)
 	}
 	if again := s.base.Add(s.Window*21/20 + s.guard()); s.Window > 0 && s.probing && now.After(s.base.Add(s.Window)) && again.Sub(now) >= least {
 		return again // the way to the server took longer this time
@@ -118,9 +120,20 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 			at = s.refused.Add(d)
 		}
 		if at.Sub(now) >= least {
-			return at
+			return s.clear(at)
 		}
 	}
 	// Longer than any of these: each silence as long again as all until now.
 	return now.Add(min(LongestPause, max(least, now.Sub(s.refused))))
+}
+
+// clear is at, or a little later if a ban that began with the last refusal could
+// otherwise be missed by a hair, and begin anew.
+func (s *State) clear(at time.Time) time.Time {
+	for _, d := range silences {
+		if over := s.refusal.Add(d*51/50 + s.guard()); at.Sub(s.refusal) >= d*19/20 && over.After(at) {
+			return over
+		}
+	}
+	return at
 }

@@ -178,6 +178,9 @@ func scenarios() (all []scenario) {
 				return &sandbox.Ban{Limiter: &sandbox.TokenBucket{Rate: 20, Burst: 50}, For: ban}
 			}, hint: h, rows: 10000, time: t, refused: refused})
 		}
+		add(scenario{group: "short, ban, " + h.String(), name: "50/s burst 20, ban 10s", limiter: func() sandbox.Limiter {
+			return &sandbox.Ban{Limiter: &sandbox.TokenBucket{Rate: 50, Burst: 20}, For: 10 * time.Second}
+		}, hint: h, rows: 1500})
 	}
 	for _, b := range []size{{20, 20, 12000}, {100, 100, 60000}} {
 		third := time.Duration(float64(b.rows) / b.rate / 3.25 * float64(time.Second))

@@ -106,6 +106,10 @@ func (s *State) open() {
 	switch {
 	case !s.tested && s.Window/tryPart < leastWindow:
 		s.Window = 0
+		s.struck = mostStruck // it is surely none
+		if s.gap.Seconds() > mostSaved {
+			s.Rate /= tryPart // the next refusal is dear, and a full bucket lets in anything for a moment
+		}
 		s.guess(s.Rate)
 		s.Reason = "no window: a quota soon after the other was accepted"
 	case !s.tested:
@@ -198,7 +202,7 @@ func (s *State) noWindow(now time.Time, reason string) {
 	}
 	s.guess(rate)
 	s.Window, s.base, s.trying = 0, now, false
-	if s.struck++; s.passed > 1 {
+	if s.struck++; s.passed > 0 {
 		s.struck = mostStruck // it is surely none
 		s.least = s.gap
 	}
