@@ -55,6 +55,9 @@ func TestPaceOverSockets(t *testing.T) {
 		{"sliding log, 300 in 10s", func() sandbox.Limiter { return &sandbox.SlidingLog{Limit: 300, Window: 10 * time.Second} }, 0, short, 6000, 1, 0},
 		{"sliding counter, 300 in 10s", func() sandbox.Limiter { return &sandbox.SlidingCounter{Limit: 300, Window: 10 * time.Second} }, 0, short, 6000, 1, 0},
 		{"8 at once", func() sandbox.Limiter { return &sandbox.ConcurrencyCap{Max: 8} }, 0, long, 6000, 1, 78 * time.Second},
+		{"bucket 50/s, burst 20, ban 10s", func() sandbox.Limiter {
+			return &sandbox.Ban{Limiter: &sandbox.TokenBucket{Rate: 50, Burst: 20}, For: 10 * time.Second}
+		}, 0, short, 6000, 1, 0},
 		{"bucket 20/s, then 5/s, then 40/s", changing, 0, short, 3500, 1, 0},
 		{"four runs on a bucket 50/s, burst 50", func() sandbox.Limiter { return &sandbox.TokenBucket{Rate: 50, Burst: 50} }, 0, short, 2500, 4, 0},
 	} {
