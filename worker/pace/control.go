@@ -229,7 +229,7 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	case s.probing:
 		s.recovered(o)
 		return
-	case s.refusals == 0 && s.Rate == 0:
+	case s.Rate == 0:
 		if s.accepted == 1 {
 			s.opened = now // a window that began with it has begun by now
 		}
