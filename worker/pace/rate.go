@@ -89,6 +89,9 @@ func (s *State) grow(now time.Time) {
 		return
 	}
 	patience := max(s.patience, int(s.Rate*stepTakes))
+	if minute := int(s.Rate * steadyFor); minute < leastPatience {
+		patience = max(1, minute) // so slow that twenty requests take too long
+	}
 	more := s.step / float64(patience)
 	if s.step == firstStep { // as a square: near the measured rate for long
 		more *= 2 * float64(s.grown) / float64(patience)
@@ -132,7 +135,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 		most = n / active
 	}
 	if s.low > 0 {
-		if s.accepted >= 5 {
+		if s.accepted >= 5 || silent > mostSaved { // of a bucket, fewer say little
 			s.meet(s.Rate < s.peak*0.95 && !same(limit, s.low, alone))
 		}
 		s.peak = s.Rate
