@@ -124,8 +124,9 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	limit = max(limit, (n-s.depth(limit))/active)
 	if m := s.marks[0]; silent > mostSaved && m.at.After(s.resumed) {
 		// After a ban the rate climbed while the bucket was full, and only what
-		// the last steps let in says how fast it fills.
-		limit = max(limit, (n-float64(m.accepted)-s.depth(limit))/now.Sub(m.at).Seconds())
+		// the last steps let in says how fast it fills: half of it, at least.
+		last := n - float64(m.accepted)
+		limit = max(limit, (last-min(s.depth(limit), last/2))/now.Sub(m.at).Seconds())
 	}
 	most := min(s.Rate, n/active)
 	if s.Rate > climbed*s.from {

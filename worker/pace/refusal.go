@@ -108,7 +108,7 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 	case s.shared && s.probing:
 		// Others have taken it: to wait for long is to leave it all to them.
 		return now.Add(min(2*time.Second, 2*s.pause))
-	case s.Window == 0 && s.least > 0 && !s.probing:
+	case s.Window == 0 && s.least > 0 && !s.probing && !s.shared:
 		return now.Add(max(least, s.least)) // a ban, as long as the last one
 	case s.Window == 0:
 		least = max(least, s.gap/2)

@@ -12,8 +12,10 @@ import (
 // but that one has to wait: the run begins when there is room.
 func TestLimitUsedUpAtTheStart(t *testing.T) {
 	for name, limiter := range map[string]func() sandbox.Limiter{
-		"clock":       func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 300, Window: 10 * time.Second} },
-		"first":       func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 300, Window: 10 * time.Second, FromFirst: true} },
+		"clock": func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 300, Window: 10 * time.Second} },
+		"first": func() sandbox.Limiter {
+			return &sandbox.FixedWindow{Limit: 300, Window: 10 * time.Second, FromFirst: true}
+		},
 		"sliding log": func() sandbox.Limiter { return &sandbox.SlidingLog{Limit: 300, Window: 10 * time.Second} },
 		"counter":     func() sandbox.Limiter { return &sandbox.SlidingCounter{Limit: 300, Window: 10 * time.Second} },
 		"bucket":      func() sandbox.Limiter { return &sandbox.TokenBucket{Rate: 30, Burst: 300} },
