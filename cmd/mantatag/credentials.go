@@ -17,6 +17,7 @@ import (
 type login struct {
 	tokenFile, secretFile string
 	ask                   func(context.Context) error // renews the files by the API; nil: not to be done
+	renewal               string                      // the command that renews the files; "": they cannot be renewed
 	say                   func(format string, args ...any) string
 }
 
@@ -74,13 +75,17 @@ func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer
 			return fresh, nil
 		}
 	}
-	if l.ask != nil && (a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized) {
+	expired := a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized
+	if l.ask != nil && expired {
 		if err := l.ask(ctx); err != nil {
 			return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the token has expired and --renew failed: %w", err)}
 		}
 		if fresh, ok := l.reread(ctx, used); ok {
 			return fresh, nil
 		}
+	}
+	if l.renewal != "" && expired {
+		return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the API refused the token or the secret key (%s); renew the pair (a token is valid for 30 days, and renewing it ends the old pair) with %s and run the same command again", said, l.renewal)}
 	}
 	return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again", said)}
 }

@@ -181,6 +181,9 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		return err
 	}
 	o.login.say = o.lang.Say
+	if !o.sandbox && o.login.checkFiles() == nil {
+		o.login.renewal = renewalCommand(flags)
+	}
 	api, err := o.target()
 	if err != nil {
 		return err
