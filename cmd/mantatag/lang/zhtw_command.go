@@ -189,7 +189,7 @@ var zhCommand = map[string]string{
 	"secret key":        "密鑰",
 	"the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID": "API 沒有這個機器人（%s）；請檢查 --bot 或 MANTATAG_BOT_ID",
 	"the token has expired and --renew failed: %v":                   "權杖已過期，而 --renew 沒有成功：%v",
-	"the API refused the token or the secret key (%s); renew the pair (a token is valid for 30 days, and renewing it ends the old pair) with %s and run the same command again": "API 拒絕了權杖或密鑰（%s）；請用 %s 更新這一組（權杖效期 30 天，更新後舊的隨即失效），再執行同一個指令",
+	"the API refused the token or the secret key (%s); renew the pair (a token is valid for 30 days, and renewing it ends the old pair) with %s and run the same command again":                               "API 拒絕了權杖或密鑰（%s）；請用 %s 更新這一組（權杖效期 30 天，更新後舊的隨即失效），再執行同一個指令",
 	"the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again": "API 拒絕了權杖或密鑰（%s）；請在 MantaGO 更新這一組（權杖效期 30 天，更新後舊的隨即失效），換上新的，再執行同一個指令",
 	"no bot: give its ID with --bot or in MANTATAG_BOT_ID":                                                                                           "沒有指定機器人：請用 --bot 或 MANTATAG_BOT_ID 給它的 ID",
 	"no %s: put it into %s, or into a file named by %s":                                                                                              "沒有%s：請放進 %s，或放進由 %s 指定的檔案",
