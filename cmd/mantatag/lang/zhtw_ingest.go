@@ -107,6 +107,8 @@ var zhIngest = map[string]string{
 	"hint-formats":         "請匯出成 CSV、TSV、NDJSON 或 .xlsx",
 	"hint-unpack":          "請先解壓縮；gzip 和 zstd 可以直接讀",
 	"hint-unpack-once":     "請先解壓縮一次",
+	"hint-sheet":           "這是工作表 %[1]q；要讀別的工作表請用 --sheet：還有 %[2]s",
+	"hint-or-sheet":        "這是工作表 %[1]q；要讀別的工作表請用 --sheet：還有 %[2]s；若就是這一張，%[3]v",
 	"hint-temporary":       "請清出空間、用 TMPDIR（Windows 為 TMP）指定別的資料夾，或把工作表存成 CSV",
 	"hint-save-xlsx":       "請另存成不加密碼的 .xlsx",
 	"hint-get-again":       "請從來源重新取得這個檔案",

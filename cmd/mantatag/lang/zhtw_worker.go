@@ -32,7 +32,7 @@ var zhWorker = map[string]string{
 
 	// What became of a request.
 	"the bot has no such client: check the id and the platform (%[1]s)": "這個機器人沒有這位客戶：請檢查 ID 和平台（%[1]s）",
-	"the request lacks a field that the API requires (%[1]s)":                    "請求缺少 API 必要的欄位（%[1]s）",
+	"the request lacks a field that the API requires (%[1]s)":           "請求缺少 API 必要的欄位（%[1]s）",
 	"the server redirects elsewhere, and redirects are never followed":  "伺服器要求轉址，而轉址一律不跟隨",
 	"the server redirects to %[1]q, and redirects are never followed":   "伺服器要求轉址到 %[1]q，而轉址一律不跟隨",
 	"the answer (%[1]s) is not the API's: %[2]s":                        "這個回應（%[1]s）不是 API 給的：%[2]s",
