@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"net/url"
 	"os"
@@ -96,6 +97,9 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 	token, err := o.token()
 	if err != nil {
 		return err
+	}
+	for _, warning := range sayExposed(o.lang, o.tokenFile) {
+		fmt.Fprintln(os.Stderr, "mantatag:", warning)
 	}
 	o.read.BotID = s.bot
 	in, err := ingest.Open(name, o.read)

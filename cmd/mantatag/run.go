@@ -418,6 +418,11 @@ func (s *session) greet() {
 	for _, note := range s.journal.Notes() {
 		s.log.Warn().Msg(s.lang.Say(note.Format, note.Args...))
 	}
+	if !s.sandbox {
+		for _, warning := range sayExposed(s.lang, s.login.tokenFile, s.login.secretFile) {
+			s.log.Warn().Msg(warning)
+		}
+	}
 	if exp := expiry(s.api.cred.Token); !exp.IsZero() && exp.Before(time.Now()) {
 		s.log.Warn().Time("exp", exp).Msg(s.lang.Say("the token says that it expired at %[1]s; the API will refuse it unless this machine's clock is wrong", exp.Local().Format("2006-01-02 15:04")))
 	}
