@@ -125,6 +125,9 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 			return usagef("--output %s cannot be written: %w", o.output, err)
 		}
 	}
+	if s.found.Rows == 0 {
+		fmt.Fprintln(os.Stderr, "mantatag:", noRows(o.lang, input))
+	}
 	c := o.conclude(s, api, input, dir)
 	if err := o.estimate(c, api.host, token); err != nil {
 		return err

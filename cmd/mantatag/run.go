@@ -54,6 +54,8 @@ type runOptions struct {
 	json, quiet, noProgress bool
 	logLevel, logFormat     string
 	metricsFile, stateDir   string
+
+	concluded bool // the run has told how it ended
 }
 
 func newRunCommand(l *lang.Language) *cobra.Command {
@@ -70,7 +72,14 @@ twice.`,
 		Example: `  mantatag run --sandbox clients.csv
   MANTATAG_BOT_ID=… mantatag run --token-file token --secret-file secret clients.csv`,
 		Args: one("INPUT"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), cmd.Flags(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			began := time.Now()
+			err := o.run(cmd.Context(), cmd.Flags(), args[0])
+			if err != nil && o.metricsFile != "" && !o.concluded {
+				return o.notStarted(args[0], began, err)
+			}
+			return err
+		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -430,6 +439,7 @@ func (s *session) greet() {
 
 // conclude writes the reports and says how the run ended.
 func (s *session) conclude(stopped *worker.Stop) error {
+	s.concluded = true
 	from := s.source()
 	if stopped != nil {
 		from.StoppedBy, from.Message, from.Terminated = stopped.By, stopped.Message, terminated(stopped)
@@ -450,6 +460,13 @@ func (s *session) conclude(stopped *worker.Stop) error {
 					s.log.Error().Msg(s.lang.Error(err))
 				}
 			}
+		}
+	}
+	if n := summary.Input.Rows; stopped == nil && n != nil && *n == 0 {
+		sentence := noRows(s.lang, s.input)
+		s.log.Warn().Msg(sentence)
+		if s.quiet {
+			fmt.Fprintln(s.terminal, "mantatag:", sentence)
 		}
 	}
 	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
@@ -486,6 +503,30 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		return nil
 	}
 	return exitStatus(summary.ExitCode)
+}
+
+// notStarted says why a run ended before it had begun, and writes its metrics,
+// so that those of the run before are not taken for its own. While another run
+// has the job, they are that one's.
+func (o *runOptions) notStarted(input string, began time.Time, err error) exitStatus {
+	code := exitCode(os.Stderr, o.lang, err)
+	if code == report.ExitRunning {
+		return exitStatus(code)
+	}
+	bot := strings.TrimSpace(envOr(o.bot, "MANTATAG_BOT_ID"))
+	if o.sandbox {
+		bot = sandbox.BotID
+	}
+	if err := report.WriteNotStarted(o.metricsFile, orDefault(o.job, jobFolder(input, o.sandbox)), bot, began, code); err != nil {
+		fmt.Fprintln(os.Stderr, "mantatag:", o.lang.Say("the metrics were not written: %[1]v", err))
+	}
+	return exitStatus(code)
+}
+
+// noRows warns of an input that is nothing but its header, as an export that
+// broke leaves one: otherwise it would look like a success.
+func noRows(l *lang.Language, input string) string {
+	return l.Say("%[1]s has a header and no rows, so there was nothing to send; if that is not meant, see whether the export is whole", input)
 }
 
 // terminated reports whether a SIGTERM stopped the run.

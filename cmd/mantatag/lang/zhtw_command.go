@@ -62,6 +62,7 @@ var zhCommand = map[string]string{
 	"the API answers again: going on":                                                                                                       "API 恢復回應：繼續執行",
 	"the token and secret were read again and have changed: going on with the new pair":                                                     "重新讀取後，權杖和密鑰已經更換：改用新的繼續執行",
 	"interrupted: no more rows are let in, and those in flight are finished; a second signal leaves at once":                                "已中斷：不再送出新的列，等送出中的完成；再中斷一次會立刻離開",
+	"%[1]s has a header and no rows, so there was nothing to send; if that is not meant, see whether the export is whole":                   "%[1]s 只有標題列，沒有資料列，所以沒有東西可送；若不該如此，請看看匯出檔是否完整",
 	"the token says that it expired at %[1]s; the API will refuse it unless this machine's clock is wrong":                                  "權杖標示已於 %[1]s 過期；除非這台機器的時鐘不對，API 會拒絕它",
 	"the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding": "編碼判斷為 %[1]s，裡面的文字讀作：%[2]s；如果不對，請停止執行並用 --encoding 指定",
 	"cells that were not as they should be and were read as they were surely meant: %[1]d; mantatag check lists them":                       "有 %[1]d 格寫法不標準，已依確定的意思讀取；mantatag check 會列出來",
