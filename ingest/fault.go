@@ -116,6 +116,7 @@ var english = map[string]string{
 	"long-id":           "%[1]s is longer than any id: %[2]q",
 	"odd-fraction":      "%[1]s is %[2]q, a number with a fraction",
 	"odd-date":          "%[1]s is %[2]q, which looks like a date",
+	"odd-several":       "%[1]s is %[2]q, sent as one tag; if it is several, say with --split-tags what stands between them",
 	"odd-space":         "%[1]s is %[2]q, with white space in it",
 	"odd-letters":       "%[1]s is %[2]q, which has letters that ids do not have",
 	"odd-line":          "%[1]s is %[2]q, and a LINE id is U and 32 of 0-9 and a-f",

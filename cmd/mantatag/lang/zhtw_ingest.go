@@ -47,6 +47,7 @@ var zhIngest = map[string]string{
 	"odd-fraction":      "%[1]s 是 %[2]q，帶小數的數字",
 	"odd-rounded":       "%[1]s 是 %[2]q，第 15 位之後可能被試算表捨成零：請確認 ID 是否正確",
 	"odd-date":          "%[1]s 是 %[2]q，看起來像日期",
+	"odd-several":       "%[1]s 是 %[2]q，會當作一個標籤送出；若是好幾個，請用 --split-tags 指定分隔的字元",
 	"odd-space":         "%[1]s 是 %[2]q，裡面有空白",
 	"odd-letters":       "%[1]s 是 %[2]q，有 ID 不會有的字",
 	"odd-line":          "%[1]s 是 %[2]q，而 LINE 的 ID 是 U 加上 32 個 0-9、a-f",
