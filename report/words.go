@@ -131,6 +131,7 @@ var english = map[string]string{
 	"lang":            "en",
 	"title":           "Tagging report",
 	"bot":             "Bot",
+	"colon":           "%[1]s: %[2]s",
 	"stopped":         "%[1]s: %[2]s",
 	"by-interrupt":    "Interrupted",
 	"by-deadline":     "Stopped at the time that was set",

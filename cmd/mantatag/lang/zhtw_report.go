@@ -30,6 +30,7 @@ var zhReport = map[string]string{
 	"lang":            "zh-TW",
 	"title":           "貼標籤報告",
 	"bot":             "機器人",
+	"colon":           "%[1]s：%[2]s",
 	"stopped":         "%[1]s：%[2]s",
 	"by-interrupt":    "已中斷",
 	"by-deadline":     "到了設定的時間而停止",
