@@ -116,6 +116,7 @@ var english = map[string]string{
 	"long-id":           "%[1]s is longer than any id: %[2]q",
 	"odd-fraction":      "%[1]s is %[2]q, a number with a fraction",
 	"odd-date":          "%[1]s is %[2]q, which looks like a date",
+	"odd-several":       "%[1]s is %[2]q, sent as one tag; if it is several, say with --split-tags what stands between them",
 	"odd-space":         "%[1]s is %[2]q, with white space in it",
 	"odd-letters":       "%[1]s is %[2]q, which has letters that ids do not have",
 	"odd-line":          "%[1]s is %[2]q, and a LINE id is U and 32 of 0-9 and a-f",
@@ -183,6 +184,8 @@ var english = map[string]string{
 	"hint-nearest":         "the nearest is %[2]q: name it with --map %[1]s=%[2]q",
 	"hint-map-or-give":     "name the column with --map %[1]s=COLUMN, or give one value for all rows with %[2]s",
 	"hint-nearest-or-give": "the nearest is %[2]q: name it with --map %[1]s=%[2]q, or give one value for all rows with %[3]s",
+	"hint-sheet":           "that is the sheet %[1]q; --sheet reads another: there is %[2]s",
+	"hint-or-sheet":        "that is the sheet %[1]q; --sheet reads another: there is %[2]s; if that is the right one, %[3]v",
 	"hint-again":           "run the same command again when nothing writes to it: what is done will not be sent again",
 	"hint-jq":              "turn it into one object a line, for example with jq -c",
 }

@@ -74,6 +74,7 @@ var rules = []Rule{
 	{ID: "odd-fraction", Effect: Warns, Fields: anyID, Example: "12.5", find: matches(".,", `^\d+[.,]\d+$`)},
 	{ID: "odd-date", Effect: Warns, Fields: anyID, Example: "2026-03-01", find: matches("-", `^\d{4}-\d{1,2}-\d{1,2}([ T].*)?$`)},
 	{ID: "odd-space", Effect: Warns, Fields: anyID, Example: "c1 c2", find: innerSpace},
+	{ID: "odd-several", Effect: Warns, Fields: tags, Example: "vip;2026", find: several},
 	{ID: "odd-letters", Effect: Warns, Fields: notTags, Example: "王小明", find: beyondASCIIOnly},
 	{ID: "odd-line", Effect: Warns, Fields: contactIDs, Platform: "line", Example: "王小明", find: notLine},
 	{ID: "odd-whatsapp", Effect: Warns, Fields: contactIDs, Platform: "whatsapp", Example: "U12", find: unless(`^\+?[0-9]{7,15}$`)},
@@ -171,6 +172,13 @@ func invisible(cell []byte) ([]byte, bool) {
 func surroundingSpace(cell []byte) ([]byte, bool) {
 	trimmed := bytes.TrimFunc(cell, unicode.IsSpace)
 	return trimmed, len(trimmed) < len(cell)
+}
+
+// several tells a cell that looks like several tags, which is sent as one.
+func several(cell []byte) ([]byte, bool) {
+	const between = "|;,、，；"
+	cell = bytes.Trim(cell, between+" ")
+	return nil, bytes.ContainsAny(cell, between)
 }
 
 // fullWidth mends a cell that would be ASCII but for full-width forms, and

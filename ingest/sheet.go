@@ -46,7 +46,7 @@ func (r *Reader) openSheet(src *source, o Options, n *names) error {
 	found := Layout{Format: XLSX, Sheet: chosen.name, Delimiter: ',', Tags: o.SplitTags != ""}
 	t, err := newTable(s, found, r.checker, n)
 	if err != nil {
-		return err
+		return book.elsewhere(err, chosen.name)
 	}
 	t.ragged = true // a row of a sheet ends with its last cell that is not empty
 	r.rows = t

@@ -161,6 +161,32 @@ func (b *book) sheet(name string) (namedSheet, error) {
 	return namedSheet{}, &InputError{Message: say("no-sheet", name, quoteNames(all))}
 }
 
+// elsewhere adds to an error of the header of a sheet that the table may be in
+// another one.
+func (b *book) elsewhere(err error, chosen string) error {
+	var others []string
+	for _, s := range b.sheets {
+		if s.name != chosen {
+			others = append(others, s.name)
+		}
+	}
+	e, ok := errors.AsType[*InputError](err)
+	if !ok || len(others) == 0 {
+		return err
+	}
+	switch e.ID {
+	case "no-header":
+		e.Hint = say("hint-sheet", chosen, quoteNames(others))
+	case "no-columns", "no-map-column":
+		if e.Hint.ID == "" {
+			e.Hint = say("hint-sheet", chosen, quoteNames(others))
+		} else {
+			e.Hint = say("hint-or-sheet", chosen, quoteNames(others), e.Hint)
+		}
+	}
+	return err
+}
+
 // check reads a part to its end, where its checksum is compared, so that what the
 // way here has damaged is found before anything is sent; and so is a part that is
 // made to fill memory or disk.

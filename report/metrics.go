@@ -49,12 +49,12 @@ func WriteMetrics(file string, sum Summary) error {
 	gauge("last_run_rows_per_second", "Rows that got their outcome in the last run, a second.", sum.Rate.Average)
 	gauge("learned_requests_per_second", "Rate limit of the API as far as it was found out; 0 if it was not.", sum.Rate.Learned)
 	gauge("sessions", "Runs of the job so far.", float64(sum.Sessions))
-	gauge("last_run_started_timestamp_seconds", "When the last run began.", seconds(sum.StartedAt))
+	gauge("last_run_started_timestamp_seconds", helpStarted, seconds(sum.StartedAt))
 	if sum.FinishedAt != nil {
-		gauge("last_run_finished_timestamp_seconds", "When the last run ended; missing while it goes on and if it was cut off.", seconds(*sum.FinishedAt))
+		gauge("last_run_finished_timestamp_seconds", helpFinished, seconds(*sum.FinishedAt))
 	}
-	gauge("last_run_duration_seconds", "How long the last run took.", sum.ElapsedSeconds)
-	gauge("last_run_exit_code", "Exit code of the last run.", float64(sum.ExitCode))
+	gauge("last_run_duration_seconds", helpDuration, sum.ElapsedSeconds)
+	gauge("last_run_exit_code", helpExitCode, float64(sum.ExitCode))
 	gauge("complete", "1 if every row of the input has an outcome.", truth(sum.State == Complete))
 	stopped := map[string]int64{}
 	for _, by := range stopWords {
@@ -67,6 +67,39 @@ func WriteMetrics(file string, sum Summary) error {
 	}
 	return nil
 }
+
+// WriteNotStarted writes the metrics of a run that ended before it had begun:
+// when, and with which exit code. Of the job there is nothing to say.
+func WriteNotStarted(file, folder, bot string, began time.Time, code int) error {
+	registry := prometheus.NewRegistry()
+	now := time.Now()
+	for _, g := range []struct {
+		name, help string
+		value      float64
+	}{
+		{"last_run_started_timestamp_seconds", helpStarted, seconds(began)},
+		{"last_run_finished_timestamp_seconds", helpFinished, seconds(now)},
+		{"last_run_duration_seconds", helpDuration, now.Sub(began).Seconds()},
+		{"last_run_exit_code", helpExitCode, float64(code)},
+	} {
+		gauge := prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "mantatag", Name: g.name, Help: g.help, ConstLabels: prometheus.Labels{"folder": folder, "bot": bot},
+		})
+		gauge.Set(g.value)
+		registry.MustRegister(gauge)
+	}
+	if err := prometheus.WriteToTextfile(file, registry); err != nil {
+		return &journal.DiskError{File: file, Err: err}
+	}
+	return nil
+}
+
+const (
+	helpStarted  = "When the last run began."
+	helpFinished = "When the last run ended; missing while it goes on and if it was cut off."
+	helpDuration = "How long the last run took."
+	helpExitCode = "Exit code of the last run."
+)
 
 // stopWords are the words of stopped_by.
 var stopWords = []string{"interrupt", "deadline", "credentials", "bot", "outage", "failures", "disk", "input", "config"}

@@ -92,6 +92,7 @@ func NextSteps(sum Summary, say func(id string, args ...any) string) []string {
 		ext = ".ndjson"
 	}
 	add(sum.Rows.Failed > 0, "do-failed", "failed"+ext)
+	add(sum.Rows.Failed > 0 && sum.Input.Format != ingest.NDJSON, "do-excel", "failed"+ext)
 	add(sum.InDoubt > 0 && sum.Rows.Pending+sum.Rows.Retryable > 0, "do-doubt")
 	add(len(steps) == 0, "do-nothing")
 	return steps
@@ -120,6 +121,7 @@ var english = map[string]string{
 	// What to do next.
 	"do-nothing":     "There is nothing left to do.",
 	"do-failed":      "Failed rows: read what mantatag says of each in %[1]s, correct the rows there, and give that file to mantatag run as it is. Running the old command again does not send them again, unless you add --retry-failed.",
+	"do-excel":       "In Excel, take %[1]s in by Data > From Text/CSV with its id columns as text, and save it as a workbook: a double click makes numbers such as 5.85786E+15 of long ids, which cannot be sent.",
 	"do-again":       "Run the same command again: it sends what is left, and nothing that is done.",
 	"do-doubt":       "Rows in doubt were sent, or may have been, without an answer being recorded. Mantatag sends them again, which may make a mapping a second time; with --in-doubt hold it lists them as retryable instead.",
 	"do-credentials": "Renew the token and the secret (mantatag token renew) or correct them, and then run the same command again.",
@@ -131,6 +133,7 @@ var english = map[string]string{
 	"lang":            "en",
 	"title":           "Tagging report",
 	"bot":             "Bot",
+	"colon":           "%[1]s: %[2]s",
 	"stopped":         "%[1]s: %[2]s",
 	"by-interrupt":    "Interrupted",
 	"by-deadline":     "Stopped at the time that was set",

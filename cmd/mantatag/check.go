@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"net/url"
 	"os"
@@ -97,6 +98,9 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 	if err != nil {
 		return err
 	}
+	for _, warning := range sayExposed(o.lang, o.tokenFile) {
+		fmt.Fprintln(os.Stderr, "mantatag:", warning)
+	}
 	o.read.BotID = s.bot
 	in, err := ingest.Open(name, o.read)
 	if err != nil {
@@ -120,6 +124,9 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 			}
 			return usagef("--output %s cannot be written: %w", o.output, err)
 		}
+	}
+	if s.found.Rows == 0 {
+		fmt.Fprintln(os.Stderr, "mantatag:", noRows(o.lang, input))
 	}
 	c := o.conclude(s, api, input, dir)
 	if err := o.estimate(c, api.host, token); err != nil {

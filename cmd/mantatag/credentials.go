@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +20,7 @@ import (
 type login struct {
 	tokenFile, secretFile string
 	ask                   func(context.Context) error // renews the files by the API; nil: not to be done
+	renewal               string                      // the command that renews the files; "": they cannot be renewed
 	say                   func(format string, args ...any) string
 }
 
@@ -40,7 +44,7 @@ func readCredential(what lang.Word, file, flag, env string) (string, error) {
 	if file != "" {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			return "", usagef("the %s could not be read: %w", what, err)
+			return "", unreadable(what, file, flag, err)
 		}
 		value, from = string(b), file
 	}
@@ -56,6 +60,44 @@ func readCredential(what lang.Word, file, flag, env string) (string, error) {
 		return "", usagef("the %s in %s is shorter than %d characters, so it cannot be a real one; copy it again from MantaGO", what, from, shortestSecret)
 	}
 	return value, nil
+}
+
+// unreadable says why a file with a credential could not be read.
+func unreadable(what lang.Word, file, flag string, err error) error {
+	info, statErr := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usagef("%s %s: there is no such file to take the %s from", flag, file, what)
+	case errors.Is(err, fs.ErrPermission):
+		return usagef("%s %s: you may not read this file, so there is no %s", flag, file, what)
+	case statErr == nil && info.IsDir():
+		return usagef("%s %s: this is a folder, not a file with the %s", flag, file, what)
+	}
+	return usagef("%s %s: the %s could not be read: %w", flag, file, what, err)
+}
+
+// exposed are those of some files with credentials that others than their owner
+// may read or write. Windows has no such modes.
+func exposed(files ...string) []string {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	var open []string
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+			open = append(open, f)
+		}
+	}
+	return open
+}
+
+// sayExposed is a warning of each such file.
+func sayExposed(l *lang.Language, files ...string) []string {
+	var said []string
+	for _, f := range exposed(files...) {
+		said = append(said, l.Say("others on this machine may read or change %[1]s; keep it to yourself: chmod 600 %[2]s", f, quote(f)))
+	}
+	return said
 }
 
 // renew finds other credentials after the API refused used with answer a: those
@@ -74,13 +116,17 @@ func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer
 			return fresh, nil
 		}
 	}
-	if l.ask != nil && (a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized) {
+	expired := a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized
+	if l.ask != nil && expired {
 		if err := l.ask(ctx); err != nil {
 			return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the token has expired and --renew failed: %w", err)}
 		}
 		if fresh, ok := l.reread(ctx, used); ok {
 			return fresh, nil
 		}
+	}
+	if l.renewal != "" && expired {
+		return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the API refused the token or the secret key (%s); renew the pair (a token is valid for 30 days, and renewing it ends the old pair) with %s and run the same command again", said, l.renewal)}
 	}
 	return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again", said)}
 }

@@ -89,6 +89,59 @@ func none(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// completeValues lets a shell complete what flags and arguments take: the words
+// of a choice, folders where a folder is meant, nothing where nothing is.
+func completeValues(root *cobra.Command) {
+	folders := map[string]bool{"job": true, "state-dir": true}
+	var each func(cmd *cobra.Command)
+	each = func(cmd *cobra.Command) {
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { completeFlag(cmd, f, folders[f.Name]) })
+		cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { completeFlag(cmd, f, folders[f.Name]) })
+		for _, sub := range cmd.Commands() {
+			each(sub)
+		}
+	}
+	each(root)
+}
+
+func completeFlag(cmd *cobra.Command, f *pflag.Flag, folder bool) {
+	var words []string
+	switch v := f.Value.(type) {
+	case choice:
+		words = v.allowed
+	case *lang.Language:
+		words = strings.Split(v.Type(), "|")
+	}
+	// The only error is that the flag has a completion already.
+	switch {
+	case words != nil:
+		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	case folder:
+		_ = cmd.MarkFlagDirname(f.Name)
+	case !strings.HasSuffix(f.Name, "file") && f.Name != "output":
+		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions)
+	}
+}
+
+// unquoteUsages leaves out the marks by which pflag finds the name of a flag's
+// value in its usage: completion shows the usage as it is.
+func unquoteUsages(root *cobra.Command) {
+	unquote := func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") }
+	root.PersistentFlags().VisitAll(unquote)
+	root.Flags().VisitAll(unquote)
+	for _, sub := range root.Commands() {
+		unquoteUsages(sub)
+	}
+}
+
+// completeFolders is for a command whose argument is a job's folder.
+func completeFolders(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
 // localize says all that help says, of root and the commands below it, in a
 // language.
 func localize(root *cobra.Command, l *lang.Language) {

@@ -166,6 +166,18 @@ func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) s
 	return strings.Join(words, " ")
 }
 
+// renewalCommand is the command line that renews the pair of a run that was
+// given flags.
+func renewalCommand(flags *pflag.FlagSet) string {
+	words := []string{quote(programName()), "token", "renew"}
+	for _, name := range []string{"token-file", "secret-file", "bot", "api-url", "lang"} {
+		if f := flags.Lookup(name); f != nil && f.Changed {
+			words = append(words, quote("--"+name+"="+f.Value.String()))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // programName is how the user called the program.
 func programName() string {
 	if strings.Contains(os.Args[0], "go-build") {

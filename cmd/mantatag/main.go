@@ -42,6 +42,9 @@ func execute(ctx context.Context, args []string) (code int) {
 		}
 	}
 	root := newRootCommand(l)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		unquoteUsages(root)
+	}
 	root.SetArgs(args)
 	return exitCode(os.Stderr, l, root.ExecuteContext(ctx))
 }
@@ -68,6 +71,7 @@ Try it without an account:   mantatag run --sandbox clients.csv`,
 	root.AddCommand(newRunCommand(l), newCheckCommand(l), newStatusCommand(l), newReportCommand(l), newSandboxCommand(l), newTokenCommand(l))
 	addHelp(root)
 	localize(root, l)
+	completeValues(root)
 	return root
 }
 

@@ -54,6 +54,8 @@ type runOptions struct {
 	json, quiet, noProgress bool
 	logLevel, logFormat     string
 	metricsFile, stateDir   string
+
+	concluded bool // the run has told how it ended
 }
 
 func newRunCommand(l *lang.Language) *cobra.Command {
@@ -70,7 +72,14 @@ twice.`,
 		Example: `  mantatag run --sandbox clients.csv
   MANTATAG_BOT_ID=… mantatag run --token-file token --secret-file secret clients.csv`,
 		Args: one("INPUT"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), cmd.Flags(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			began := time.Now()
+			err := o.run(cmd.Context(), cmd.Flags(), args[0])
+			if err != nil && o.metricsFile != "" && !o.concluded {
+				return o.notStarted(args[0], began, err)
+			}
+			return err
+		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -181,6 +190,9 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		return err
 	}
 	o.login.say = o.lang.Say
+	if !o.sandbox && o.login.checkFiles() == nil {
+		o.login.renewal = renewalCommand(flags)
+	}
 	api, err := o.target()
 	if err != nil {
 		return err
@@ -415,6 +427,11 @@ func (s *session) greet() {
 	for _, note := range s.journal.Notes() {
 		s.log.Warn().Msg(s.lang.Say(note.Format, note.Args...))
 	}
+	if !s.sandbox {
+		for _, warning := range sayExposed(s.lang, s.login.tokenFile, s.login.secretFile) {
+			s.log.Warn().Msg(warning)
+		}
+	}
 	if exp := expiry(s.api.cred.Token); !exp.IsZero() && exp.Before(time.Now()) {
 		s.log.Warn().Time("exp", exp).Msg(s.lang.Say("the token says that it expired at %[1]s; the API will refuse it unless this machine's clock is wrong", exp.Local().Format("2006-01-02 15:04")))
 	}
@@ -422,6 +439,7 @@ func (s *session) greet() {
 
 // conclude writes the reports and says how the run ended.
 func (s *session) conclude(stopped *worker.Stop) error {
+	s.concluded = true
 	from := s.source()
 	if stopped != nil {
 		from.StoppedBy, from.Message, from.Terminated = stopped.By, stopped.Message, terminated(stopped)
@@ -442,6 +460,13 @@ func (s *session) conclude(stopped *worker.Stop) error {
 					s.log.Error().Msg(s.lang.Error(err))
 				}
 			}
+		}
+	}
+	if n := summary.Input.Rows; stopped == nil && n != nil && *n == 0 {
+		sentence := noRows(s.lang, s.input)
+		s.log.Warn().Msg(sentence)
+		if s.quiet {
+			fmt.Fprintln(s.terminal, "mantatag:", sentence)
 		}
 	}
 	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
@@ -478,6 +503,30 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		return nil
 	}
 	return exitStatus(summary.ExitCode)
+}
+
+// notStarted says why a run ended before it had begun, and writes its metrics,
+// so that those of the run before are not taken for its own. While another run
+// has the job, they are that one's.
+func (o *runOptions) notStarted(input string, began time.Time, err error) exitStatus {
+	code := exitCode(os.Stderr, o.lang, err)
+	if code == report.ExitRunning {
+		return exitStatus(code)
+	}
+	bot := strings.TrimSpace(envOr(o.bot, "MANTATAG_BOT_ID"))
+	if o.sandbox {
+		bot = sandbox.BotID
+	}
+	if err := report.WriteNotStarted(o.metricsFile, orDefault(o.job, jobFolder(input, o.sandbox)), bot, began, code); err != nil {
+		fmt.Fprintln(os.Stderr, "mantatag:", o.lang.Say("the metrics were not written: %[1]v", err))
+	}
+	return exitStatus(code)
+}
+
+// noRows warns of an input that is nothing but its header, as an export that
+// broke leaves one: otherwise it would look like a success.
+func noRows(l *lang.Language, input string) string {
+	return l.Say("%[1]s has a header and no rows, so there was nothing to send; if that is not meant, see whether the export is whole", input)
 }
 
 // terminated reports whether a SIGTERM stopped the run.

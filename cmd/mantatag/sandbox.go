@@ -225,7 +225,8 @@ Kinds of rate limit (--limit):
   strict-counter   the same, refused requests counting too
   concurrency      --in-flight requests at once
 With --ban, who is refused is shut out for a time.`,
-		Args: none,
+		Args:              none,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, _ []string) error {
 			options, err := flags.parse()
 			if err != nil {

@@ -17,9 +17,10 @@ import (
 func newStatusCommand(l *lang.Language) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use:   "status JOB",
-		Short: "Show a job on one screen, also while it runs",
-		Args:  one("JOB"),
+		Use:               "status JOB",
+		Short:             "Show a job on one screen, also while it runs",
+		Args:              one("JOB"),
+		ValidArgsFunction: completeFolders,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, last, err := viewJob(l, args[0])
 			if err != nil {
@@ -42,9 +43,10 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 func newReportCommand(l *lang.Language) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use:   "report JOB",
-		Short: "Write the reports of a job again from its journal and input, also while it runs",
-		Args:  one("JOB"),
+		Use:               "report JOB",
+		Short:             "Write the reports of a job again from its journal and input, also while it runs",
+		Args:              one("JOB"),
+		ValidArgsFunction: completeFolders,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			summary, err := remake(cmd.Context(), l, args[0])
 			for errors.Is(err, report.ErrOutdated) {

@@ -25,7 +25,8 @@ func newTokenCommand(l *lang.Language) *cobra.Command {
 
 The old pair is dead from then on: everything else that uses it needs the new
 one. An expired token can still be renewed.`,
-		Args: none,
+		Args:              none,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			from.say = l.Say
 			if err := from.checkFiles(); err != nil {

@@ -88,12 +88,30 @@ func (c *Client) classify(status int, header http.Header, body []byte) Answer {
 		a.Class = Tagged
 	case failed && (status >= 400 || status == http.StatusOK):
 		a.Class = RowRefused
-		a.Message = cmp.Or(a.Message, name(status))
+		a.Message = c.plain(a.Code, cmp.Or(a.Message, name(status)))
 	default:
 		a.Class, a.InDoubt = TryAgain, !failed
 		a.Message = c.say("the answer (%[1]s) contradicts its body", name(status))
 	}
 	return a
+}
+
+// Codes of a refused row whose meaning the vendor documents.
+const (
+	codeNoClient = 37011  // no client matches
+	codeMissing  = 110000 // a required field is missing
+)
+
+// plain says why a row was refused in words that help to mend it, where the
+// vendor documents the code; said is the API's own text, which stays visible.
+func (c *Client) plain(code int, said string) string {
+	switch code {
+	case codeNoClient:
+		return c.say("the bot has no such client: check the id and the platform (%[1]s)", said)
+	case codeMissing:
+		return c.say("the request lacks a field that the API requires (%[1]s)", said)
+	}
+	return said
 }
 
 // mayBeDone tells the statuses with which an answer that is not the API's may

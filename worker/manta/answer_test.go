@@ -14,6 +14,24 @@ func refusal(code int) string {
 	return fmt.Sprintf(`{"success":false,"errResponse":{"message":"because","code":%d,"botId":"b"}}`, code)
 }
 
+// A refusal whose code the vendor documents is said in words that help to mend
+// the row; the API's own text stays visible, and an undocumented one alone.
+func TestRefusalsInPlainWords(t *testing.T) {
+	for code, want := range map[int]string{
+		37011:  "the bot has no such client: check the id and the platform (because)",
+		110000: "the request lacks a field that the API requires (because)",
+		37099:  "because",
+		0:      "because",
+	} {
+		if a := new(Client).classify(404, http.Header{}, []byte(refusal(code))); a.Message != want || a.Code != code {
+			t.Errorf("code %d: %q, code %d; want %q", code, a.Message, a.Code, want)
+		}
+	}
+	if a := new(Client).classify(503, http.Header{}, []byte(refusal(37011))); a.Message != "because" {
+		t.Errorf("a server error with a row's code says %q", a.Message)
+	}
+}
+
 // TestClassify is the contract's table of answers, and the vendor's list of
 // codes over every status that it could come with.
 func TestClassify(t *testing.T) {

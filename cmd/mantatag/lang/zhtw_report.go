@@ -19,6 +19,7 @@ var zhReport = map[string]string{
 	// What to do next.
 	"do-nothing":     "沒有其他要做的了。",
 	"do-failed":      "失敗的列：請看 %[1]s 裡每一列的原因，在該檔中更正後，直接交給 mantatag run。再執行原來的指令不會重送這些列，除非加上 --retry-failed。",
+	"do-excel":       "用 Excel 更正時，請以「資料」>「從文字/CSV」匯入 %[1]s，把 ID 的欄位設成文字，再存成活頁簿：直接點兩下開啟，長的 ID 會變成 5.85786E+15 這樣的數字，無法送出。",
 	"do-again":       "再執行同一個指令：會送出剩下的，做完的不會重送。",
 	"do-doubt":       "結果未明的列：已經送出（或可能已送出）而沒有記錄到回應。mantatag 會再送一次，所以同一個標籤可能貼第二次；加上 --in-doubt hold 則不重送，改列為可重試。",
 	"do-credentials": "請更新權杖與密鑰（mantatag token renew）或更正它們，再執行同一個指令。",
@@ -30,6 +31,7 @@ var zhReport = map[string]string{
 	"lang":            "zh-TW",
 	"title":           "貼標籤報告",
 	"bot":             "機器人",
+	"colon":           "%[1]s：%[2]s",
 	"stopped":         "%[1]s：%[2]s",
 	"by-interrupt":    "已中斷",
 	"by-deadline":     "到了設定的時間而停止",

@@ -31,11 +31,13 @@ var zhWorker = map[string]string{
 	"requests: %[1]d; accepted: %[2]d (again: %[3]d); over the limit: %[4]d (too early: %[5]d); refused: %[6]d; met a fault: %[7]d": "請求：%[1]d；接受：%[2]d（重複：%[3]d）；超過限制：%[4]d（太早：%[5]d）；拒絕：%[6]d；遇到錯誤：%[7]d",
 
 	// What became of a request.
-	"the server redirects elsewhere, and redirects are never followed": "伺服器要求轉址，而轉址一律不跟隨",
-	"the server redirects to %[1]q, and redirects are never followed":  "伺服器要求轉址到 %[1]q，而轉址一律不跟隨",
-	"the answer (%[1]s) is not the API's: %[2]s":                       "這個回應（%[1]s）不是 API 給的：%[2]s",
-	"the answer (%[1]s) contradicts its body":                          "這個回應（%[1]s）與它的內容矛盾",
-	"it is far longer than any answer of the API":                      "遠比 API 的任何回應都長",
+	"the bot has no such client: check the id and the platform (%[1]s)": "這個機器人沒有這位客戶：請檢查 ID 和平台（%[1]s）",
+	"the request lacks a field that the API requires (%[1]s)":           "請求缺少 API 必要的欄位（%[1]s）",
+	"the server redirects elsewhere, and redirects are never followed":  "伺服器要求轉址，而轉址一律不跟隨",
+	"the server redirects to %[1]q, and redirects are never followed":   "伺服器要求轉址到 %[1]q，而轉址一律不跟隨",
+	"the answer (%[1]s) is not the API's: %[2]s":                        "這個回應（%[1]s）不是 API 給的：%[2]s",
+	"the answer (%[1]s) contradicts its body":                           "這個回應（%[1]s）與它的內容矛盾",
+	"it is far longer than any answer of the API":                       "遠比 API 的任何回應都長",
 	"it is empty":     "內容是空的",
 	"it begins %[1]q": "開頭是 %[1]q",
 	"the certificate of %[1]s does not verify: %[2]s":        "%[1]s 的憑證無法驗證：%[2]s",
