@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mantatag/ingest"
+	"mantatag/report"
 	"mantatag/report/journal"
 )
 
@@ -80,16 +81,12 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 
 // outsideJob refuses an input that the run would write over or move away.
 func outsideJob(input, job string, fresh bool) error {
-	base := filepath.Base(input)
-	given, err1 := os.Stat(input)
-	inJob, err2 := os.Stat(filepath.Join(job, base))
-	if err1 != nil || err2 != nil || !os.SameFile(given, inJob) {
-		return nil
+	for _, name := range report.OutcomeFiles() {
+		if sameFile(input, filepath.Join(job, name)) {
+			return usagef("%s is an outcome file of this very job, which writes it anew: give a copy of it, or leave out --job", input)
+		}
 	}
-	if outcome := strings.TrimSuffix(base, filepath.Ext(base)); slices.Contains([]string{"succeeded", "failed", "retryable"}, outcome) {
-		return usagef("%s is an outcome file of this very job, which writes it anew: give a copy of it, or leave out --job", input)
-	}
-	if fresh {
+	if fresh && sameFile(input, filepath.Join(job, filepath.Base(input))) {
 		return usagef("%s lies in the job folder, which --fresh moves away: give a copy of it", input)
 	}
 	return nil

@@ -223,7 +223,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if err := report.Sweep(dir); err != nil {
 		return err
 	}
-	logFile, err := os.OpenFile(filepath.Join(dir, "run.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	logFile, err := openLog(dir)
 	if err != nil {
 		return usagef("run.log cannot be written: %w", err)
 	}
@@ -253,6 +253,10 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		}}, t, o.logFormat, level, shown), terminal: t, bar: bar,
 	}
 	return s.run(ctx)
+}
+
+func openLog(job string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(job, "run.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 }
 
 // session is one run of a job.
@@ -488,7 +492,10 @@ func terminated(stopped *worker.Stop) bool {
 
 // source is what the reports are made from.
 func (s *session) source() report.Source {
-	return report.Source{Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, Program: version(), HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named}
+	return report.Source{
+		Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, Program: version(), HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named,
+		Kept: func(file, as string) { s.log.Warn().Msg(keptEdit(s.lang, file, as)) },
+	}
 }
 
 func orDefault(s, def string) string {

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"mantatag/cmd/mantatag/lang"
@@ -78,7 +81,21 @@ func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, 
 		return report.Summary{}, err
 	}
 	defer s.Journal.Close()
+	s.Kept = func(file, as string) {
+		sentence := keptEdit(l, file, as)
+		fmt.Fprintln(os.Stderr, "mantatag:", sentence)
+		if f, err := openLog(dir); err == nil { // it was told already
+			log := newLog(f, &terminal{out: io.Discard}, "json", zerolog.WarnLevel, zerolog.Disabled)
+			log.Warn().Msg(sentence)
+			_ = f.Close()
+		}
+	}
 	return report.Write(ctx, s)
+}
+
+// keptEdit says that the reports did not write over what a person wrote.
+func keptEdit(l *lang.Language, file, as string) string {
+	return l.Say("%[1]s was edited after mantatag wrote it; since the reports are written anew, your version is kept in %[2]s: give that file to mantatag run", file, as)
 }
 
 // viewJob opens a job as its last run left it, for reading.

@@ -42,6 +42,9 @@ var zhCommand = map[string]string{
 	"still going on":                "仍在執行",
 	"cut off; run the same command again to go on": "曾被切斷；再執行同一個指令即可繼續",
 
+	// What is kept.
+	"%[1]s was edited after mantatag wrote it; since the reports are written anew, your version is kept in %[2]s: give that file to mantatag run": "%[1]s 在 mantatag 寫出之後被改過；因為報告要重新寫出，改過的版本保留在 %[2]s：請把該檔交給 mantatag run",
+
 	// The progress and the log.
 	"%[1]s %[2]s  %[3]s/s":               "%[1]s %[2]s  每秒 %[3]s",
 	"ETA %[1]s":                          "還要 %[1]s",
