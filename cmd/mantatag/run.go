@@ -214,9 +214,17 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		return err
 	}
 	defer j.Close()
+	var spared *sparedInput
 	if input == "-" {
 		// Only now, since a run that has the job may be reading the one before.
-		if input, err = keepInput(ctx, os.Stdin, dir, func(name string) error { return tryInput(name, o.read, known) }); err != nil {
+		input, err = keepInput(ctx, os.Stdin, dir, func(name string) error {
+			if err := tryInput(name, o.read, known); err != nil {
+				return err
+			}
+			spared, err = spareInput(ctx, dir, name)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -251,6 +259,9 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		log: newLog(&lossyLog{out: logFile, tell: func(err error) {
 			fmt.Fprintln(t, "mantatag:", o.lang.Say("run.log cannot be written any more, and the run goes on without it: %[1]v", err))
 		}}, t, o.logFormat, level, shown), terminal: t, bar: bar,
+	}
+	if spared != nil {
+		s.sayOf(spared, resumeSpared(flags, spared, o.read, api.bot, dir))
 	}
 	return s.run(ctx)
 }
@@ -422,6 +433,16 @@ func (s *session) greet() {
 	if exp := expiry(s.api.cred.Token); !exp.IsZero() && exp.Before(time.Now()) {
 		s.log.Warn().Time("exp", exp).Msg(s.lang.Say("the token says that it expired at %[1]s; the API will refuse it unless this machine's clock is wrong", exp.Local().Format("2006-01-02 15:04")))
 	}
+}
+
+// sayOf says where an earlier standard input is, and the command that sends what
+// is left of it.
+func (s *session) sayOf(spared *sparedInput, command string) {
+	if spared.rows < 0 {
+		s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
+		return
+	}
+	s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, of which %[1]d rows are still to be sent; it is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
 }
 
 // conclude writes the reports and says how the run ended.
