@@ -35,6 +35,11 @@ type Summary struct {
 
 	// ElapsedSeconds lasts to the last entry of a run that was not finished.
 	ElapsedSeconds float64 `json:"elapsed_seconds"`
+
+	// Of the rows in doubt: those of whose last request nothing was recorded,
+	// which are in flight while a run goes on, and those that are pending.
+	Unanswered   int64 `json:"-"`
+	PendingDoubt int64 `json:"-"`
 }
 
 // Complete and Incomplete are the states of a job.
@@ -110,18 +115,20 @@ func (r *Requests) class(e journal.Entry) *int64 {
 
 func (st *state) summary(s Source, t tally) Summary {
 	sum := Summary{
-		Version:   1,
-		Job:       s.Journal.Dir(),
-		Input:     Input{Path: s.Input, Format: t.Format, Encoding: t.Encoding},
-		BotID:     s.Bot,
-		State:     Incomplete,
-		StoppedBy: st.last.StoppedBy,
-		Message:   st.last.Message,
-		Rows:      t.Rows,
-		InDoubt:   t.InDoubt,
-		Rate:      Rate{Learned: st.learned},
-		Sessions:  len(st.sessions),
-		StartedAt: st.last.Begin,
+		Version:      1,
+		Job:          s.Journal.Dir(),
+		Input:        Input{Path: s.Input, Format: t.Format, Encoding: t.Encoding},
+		BotID:        s.Bot,
+		State:        Incomplete,
+		StoppedBy:    st.last.StoppedBy,
+		Message:      st.last.Message,
+		Rows:         t.Rows,
+		InDoubt:      t.InDoubt,
+		Unanswered:   t.Unanswered,
+		PendingDoubt: t.PendingDoubt,
+		Rate:         Rate{Learned: st.learned},
+		Sessions:     len(st.sessions),
+		StartedAt:    st.last.Begin,
 	}
 	if t.Whole {
 		sum.Input.Rows = &t.Input

@@ -126,7 +126,7 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		return err
 	}
 	if o.json {
-		err = c.printJSON(os.Stdout)
+		err = printJSON(os.Stdout, c)
 	} else {
 		err = c.print(os.Stdout)
 	}

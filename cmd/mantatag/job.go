@@ -210,7 +210,7 @@ func hasOutcomes(dir string) bool {
 // given flags: the same, but for --fresh, which would start over, the flags
 // that are left out by name, and standard input, which was kept.
 func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) string {
-	words := []string{programName(), "run"}
+	words := []string{"run"}
 	flags.Visit(func(f *pflag.Flag) {
 		columns, several := f.Value.(*columnMap)
 		switch {
@@ -235,10 +235,16 @@ func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) s
 		words = append(words, "--")
 	}
 	words = append(words, input)
-	for i, w := range words {
-		words[i] = quote(w)
+	return commandLine(words...)
+}
+
+// commandLine is a command of this program, safe to paste into a shell.
+func commandLine(words ...string) string {
+	line := quote(programName())
+	for _, w := range words {
+		line += " " + quote(w)
 	}
-	return strings.Join(words, " ")
+	return line
 }
 
 // resumeSpared is the command line that sends the rest of an input that was

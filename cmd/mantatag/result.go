@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,13 +14,11 @@ import (
 	"mantatag/report"
 )
 
-func printJSON(w io.Writer, s report.Summary) error {
-	text, err := s.JSON()
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(text)
-	return err
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
 
 // written says what the error of writing to standard output is about. Where
@@ -33,6 +33,26 @@ func written(err error) error {
 // printResult is the closing table: what became of the rows, what it took, and
 // what to do next. left is the command that goes on, if rows are left.
 func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
+	printStanding(w, l, standing{Summary: s}, left)
+}
+
+// standing is a job as it is seen from outside a run.
+type standing struct {
+	report.Summary
+	Running  bool  `json:"running"`   // a run has the job
+	InFlight int64 `json:"in_flight"` // rows whose request was sent by that run and has no answer yet
+
+	unwritten bool // the files of the job are not of these rows
+}
+
+func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
+	file := func(path string) string {
+		if _, err := os.Stat(path); s.unwritten || err != nil {
+			return ""
+		}
+		return path
+	}
+	failed, page := file(outcomeFile(s.Summary, "failed")), file(filepath.Join(s.Job, "report.html"))
 	fmt.Fprintf(w, "%s\n\n", s.Message)
 	row := func(name string, n int64, where string) {
 		if n == 0 {
@@ -40,10 +60,10 @@ func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
 		}
 		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s%9s  %s", lang.Pad(name, 10), l.Number(n), where), " "))
 	}
-	row(l.Say("succeeded"), s.Rows.Succeeded, outcomeFile(s, "succeeded"))
-	row(l.Say("failed"), s.Rows.Failed, outcomeFile(s, "failed"))
-	row(l.Say("retryable"), s.Rows.Retryable, outcomeFile(s, "retryable"))
-	row(l.Say("pending"), s.Rows.Pending, l.Say("not tried yet"))
+	row(l.Say("succeeded"), s.Rows.Succeeded, file(outcomeFile(s.Summary, "succeeded")))
+	row(l.Say("failed"), s.Rows.Failed, failed)
+	row(l.Say("retryable"), s.Rows.Retryable, file(outcomeFile(s.Summary, "retryable")))
+	row(l.Say("pending"), s.Rows.Pending, sayPending(l, s))
 	if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
 		row(l.Say("mappings"), s.Rows.Read, l.Say("one tag on one client each, of %[1]d rows", *n))
 	} else {
@@ -63,14 +83,32 @@ func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
 	note(sent > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), s.Requests.RateLimited))
 	note(sent == 0, l.Say("Nothing was sent."))
 	note(s.Rate.Learned > 0, l.Say("The API allows about %[1]s requests a second.", fmt.Sprintf("%.3g", s.Rate.Learned)))
-	note(true, l.Say("Report: %[1]s", filepath.Join(s.Job, "report.html")))
+	note(s.InFlight > 0, l.Say("%[1]d are in flight: sent, and their answers not here yet.", s.InFlight))
+	note(page != "", l.Say("Report: %[1]s", page))
+	note(s.unwritten, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
 
-	if s.Rows.Failed > 0 {
-		fmt.Fprintf(w, "\n%s\n", l.Say("Mend the rows in %[1]s and run mantatag with that file.", outcomeFile(s, "failed")))
+	if s.Rows.Failed > 0 && !s.Running && failed != "" {
+		fmt.Fprintf(w, "\n%s\n", l.Say("Mend the rows in %[1]s and run mantatag with that file.", failed))
 	}
 	if left != "" {
 		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), left)
 	}
+}
+
+// sayPending says what pending rows are: those that were sent are not untried.
+func sayPending(l *lang.Language, s standing) string {
+	flying := min(s.InFlight, s.PendingDoubt)
+	switch doubt := s.PendingDoubt - flying; {
+	case doubt == s.Rows.Pending:
+		return l.Say("sent without an answer")
+	case doubt > 0:
+		return l.Say("%[1]d of them sent without an answer, the others not tried yet", doubt)
+	case flying == s.Rows.Pending:
+		return l.Say("in flight")
+	case flying > 0:
+		return l.Say("%[1]d of them in flight, the others not tried yet", flying)
+	}
+	return l.Say("not tried yet")
 }
 
 // outcomeFile is the path of the rows with an outcome.

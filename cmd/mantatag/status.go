@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -35,7 +36,16 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			}
 			head := l.Say("%[1]s, of %[2]s", summary.Job, s.Input) + "\n" +
 				l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)) + "\n\n"
-			return show(l, head, summary, asJSON)
+			now := standingOf(args[0], summary)
+			now.unwritten = now.Running || !hasReports(args[0])
+			if last.End.IsZero() && !now.unwritten { // they may have been made since
+				_, made := report.Unchanged(s)
+				now.unwritten = !made
+			}
+			if asJSON {
+				return written(printJSON(os.Stdout, now))
+			}
+			return show(l, head, now)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it")
@@ -56,20 +66,36 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(l, "", summary, asJSON)
+			if asJSON {
+				return written(printJSON(os.Stdout, summary))
+			}
+			return show(l, "", standingOf(args[0], summary))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write summary.json to standard output too")
 	return cmd
 }
 
-// show writes a summary to standard output, as JSON or as a screen under head.
-func show(l *lang.Language, head string, summary report.Summary, asJSON bool) error {
-	if asJSON {
-		return written(printJSON(os.Stdout, summary))
+// standingOf is how a job stands: what has no answer while a run goes on is not
+// in doubt yet.
+func standingOf(dir string, summary report.Summary) standing {
+	s := standing{Summary: summary, Running: journal.Running(dir)}
+	if s.Running {
+		s.InFlight = s.Unanswered
+		s.InDoubt -= s.InFlight
 	}
+	return s
+}
+
+func hasReports(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "report.html"))
+	return err == nil
+}
+
+// show writes how a job stands to standard output, under head.
+func show(l *lang.Language, head string, s standing) error {
 	b := bytes.NewBufferString(head)
-	printResult(b, l, summary, "")
+	printStanding(b, l, s, "")
 	_, err := b.WriteTo(os.Stdout)
 	return written(err)
 }
