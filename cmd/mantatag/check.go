@@ -165,6 +165,9 @@ func (o *checkOptions) target() (target, error) {
 // openJob looks the job up, if there is one. Where no bot is given, it is that
 // of the job's last run.
 func (o *checkOptions) openJob(s *surveyor, dir string) error {
+	if err := noFile(dir); err != nil {
+		return err
+	}
 	if existingJob(dir) != nil {
 		return nil // nothing is done yet
 	}

@@ -179,8 +179,25 @@ func retire(dir string) error {
 	return err
 }
 
+// noFile is a usage error if a file, such as the input, is given in the place of
+// a job folder.
+func noFile(dir string) error {
+	if info, err := os.Stat(dir); err != nil || info.IsDir() {
+		return nil
+	}
+	for _, sandbox := range []bool{false, true} {
+		if job := jobFolder(dir, sandbox); existingJob(job) == nil {
+			return usagef("%s is a file, not a job folder; its job is %s", dir, job)
+		}
+	}
+	return usagef("%s is a file, not a job folder; a job folder is the one that a run made, INPUT.mantatag beside its input", dir)
+}
+
 // existingJob is a usage error unless dir holds a job.
 func existingJob(dir string) error {
+	if err := noFile(dir); err != nil {
+		return err
+	}
 	switch _, err := os.Stat(filepath.Join(dir, "journal.ndjson")); {
 	case errors.Is(err, fs.ErrNotExist):
 		return usagef("%s is not a job folder: there is no journal.ndjson in it; a job folder is the one that a run made, INPUT.mantatag beside its input", dir)

@@ -191,6 +191,9 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if dir == "" {
 		dir = jobFolder(input, o.sandbox)
 	}
+	if err := noFile(dir); err != nil {
+		return err
+	}
 	resume, resend := resumeCommand(flags, input, dir), resumeCommand(flags, input, dir, "in-doubt")
 
 	// All that can be wrong with the input as a whole is said before anything
