@@ -195,6 +195,9 @@ func (f *fold) outcome(ref journal.Ref) (outcome, error) {
 	}
 	o := outcome{ref.State, e.Status, e.Code, e.Reason, e.InDoubt || ref.InDoubt, e.Attempts, e.At, recorded}
 	if !recorded { // held back
+		if ref.Unanswered {
+			o.attempts++ // the one that has no entry but its intent
+		}
 		o.kind, o.inDoubt, o.reason = journal.Retryable, true, words(f.src.Say).heldReason(e.Reason)
 	}
 	return o, nil
