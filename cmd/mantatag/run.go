@@ -475,7 +475,9 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
 
 	left := ""
-	if summary.Rows.Pending+summary.Rows.Retryable > 0 || summary.Input.Rows == nil {
+	// It may have ended before it had sent again all that had failed.
+	unretried := s.retryFailed && summary.Rows.Failed > 0 && summary.StoppedBy != "" && summary.StoppedBy != worker.ByFailures
+	if summary.Rows.Pending+summary.Rows.Retryable > 0 || summary.Input.Rows == nil || unretried {
 		left = s.resume
 	}
 	hint := ""
