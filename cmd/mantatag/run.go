@@ -480,6 +480,9 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	if summary.Rows.Pending+summary.Rows.Retryable > 0 || summary.Input.Rows == nil || unretried {
 		left = s.resume
 	}
+	if summary.StoppedBy == worker.ByBot && s.bot != "" {
+		left = strings.Replace(left, quote("--bot="+s.bot), "--bot=…", 1) // not the one that the API refused
+	}
 	hint := ""
 	if s.inDoubt == "hold" && summary.InDoubt > 0 && summary.Rows.Retryable > 0 && summary.Rows.Pending == 0 {
 		left = s.resend
