@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"net/url"
 	"os"
@@ -107,6 +108,9 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		if sameFile(o.output, input) {
 			return usagef("--output %s is the input itself, which stays as it is: give another name", o.output)
 		}
+		if ours, _ := report.Replaceable(o.output); !ours {
+			return usagef("--output %s is there already, and not written by mantatag: give another name", o.output)
+		}
 		s.rejects = report.NewRejects(o.output, in.Layout(), o.lang.Named)
 		defer s.rejects.Abort()
 	}
@@ -114,11 +118,15 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		return calledAs(input, err)
 	}
 	if s.rejects != nil {
-		if err := s.rejects.Commit(); err != nil {
+		kept, err := s.rejects.Commit()
+		if err != nil {
 			if disk, ok := errors.AsType[*journal.DiskError](err); ok {
 				err = disk.Err
 			}
 			return usagef("--output %s cannot be written: %w", o.output, err)
+		}
+		if kept != "" {
+			fmt.Fprintln(os.Stderr, "mantatag:", keptEdit(o.lang, o.output, kept))
 		}
 	}
 	c := o.conclude(s, api, input, dir)
