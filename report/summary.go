@@ -115,21 +115,20 @@ func (r *Requests) class(e journal.Entry) *int64 {
 
 func (st *state) summary(s Source, t tally) Summary {
 	sum := Summary{
-		Version:      1,
-		Job:          s.Journal.Dir(),
-		Input:        Input{Path: s.Input, Format: t.Format, Encoding: t.Encoding},
-		BotID:        s.Bot,
-		State:        Incomplete,
-		StoppedBy:    st.last.StoppedBy,
-		Message:      st.last.Message,
-		Rows:         t.Rows,
-		InDoubt:      t.InDoubt,
-		Unanswered:   t.Unanswered,
-		PendingDoubt: t.PendingDoubt,
-		Rate:         Rate{Learned: st.learned},
-		Sessions:     len(st.sessions),
-		StartedAt:    st.last.Begin,
+		Version:   1,
+		Job:       s.Journal.Dir(),
+		Input:     Input{Path: s.Input, Format: t.Format, Encoding: t.Encoding},
+		BotID:     s.Bot,
+		State:     Incomplete,
+		StoppedBy: st.last.StoppedBy,
+		Message:   st.last.Message,
+		Rows:      t.Rows,
+		InDoubt:   t.InDoubt,
+		Rate:      Rate{Learned: st.learned},
+		Sessions:  len(st.sessions),
+		StartedAt: st.last.Begin,
 	}
+	sum.Unanswered, sum.PendingDoubt = t.Unanswered, t.PendingDoubt
 	if t.Whole {
 		sum.Input.Rows = &t.Input
 		if t.Rows.Pending == 0 {
