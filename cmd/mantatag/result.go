@@ -36,15 +36,7 @@ func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
 	printStanding(w, l, standing{Summary: s}, left)
 }
 
-// standing is a job as it is seen from outside a run.
-type standing struct {
-	report.Summary
-	Running  bool  `json:"running"`   // a run has the job
-	InFlight int64 `json:"in_flight"` // rows whose request was sent by that run and has no answer yet
-
-	unwritten bool // the files of the job are not of these rows
-}
-
+// printStanding is printResult of a job that may be running.
 func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 	file := func(path string) string {
 		if _, err := os.Stat(path); s.unwritten || err != nil {
@@ -79,11 +71,11 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 	sent, took := s.Requests.Sent, time.Duration(s.ElapsedSeconds*float64(time.Second))
 	note(s.Rows.Earlier > 0, l.Say("%[1]d of them had their outcome from an earlier run.", s.Rows.Earlier))
 	note(s.Rows.Duplicates > 0, l.Say("%[1]d ask for the same as a row before them, and share its outcome.", s.Rows.Duplicates))
+	note(s.InFlight > 0, l.Say("%[1]d are in flight: sent, and their answers not here yet.", s.InFlight))
 	note(s.InDoubt > 0, l.Say("%[1]d were sent without an answer, so they may have been done (mantatag_in_doubt).", s.InDoubt))
 	note(sent > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), s.Requests.RateLimited))
 	note(sent == 0, l.Say("Nothing was sent."))
 	note(s.Rate.Learned > 0, l.Say("The API allows about %[1]s requests a second.", fmt.Sprintf("%.3g", s.Rate.Learned)))
-	note(s.InFlight > 0, l.Say("%[1]d are in flight: sent, and their answers not here yet.", s.InFlight))
 	note(page != "", l.Say("Report: %[1]s", page))
 	note(s.unwritten, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
 
@@ -93,22 +85,6 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 	if left != "" {
 		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), left)
 	}
-}
-
-// sayPending says what pending rows are: those that were sent are not untried.
-func sayPending(l *lang.Language, s standing) string {
-	flying := min(s.InFlight, s.PendingDoubt)
-	switch doubt := s.PendingDoubt - flying; {
-	case doubt == s.Rows.Pending:
-		return l.Say("sent without an answer")
-	case doubt > 0:
-		return l.Say("%[1]d of them sent without an answer, the others not tried yet", doubt)
-	case flying == s.Rows.Pending:
-		return l.Say("in flight")
-	case flying > 0:
-		return l.Say("%[1]d of them in flight, the others not tried yet", flying)
-	}
-	return l.Say("not tried yet")
 }
 
 // outcomeFile is the path of the rows with an outcome.

@@ -76,6 +76,15 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 	return cmd
 }
 
+// standing is a job as it is seen from outside a run.
+type standing struct {
+	report.Summary
+	Running  bool  `json:"running"`   // a run has the job
+	InFlight int64 `json:"in_flight"` // rows whose request was sent by that run and has no answer yet
+
+	unwritten bool // the files of the job are not of these rows
+}
+
 // standingOf is how a job stands: what has no answer while a run goes on is not
 // in doubt yet.
 func standingOf(dir string, summary report.Summary) standing {
@@ -85,6 +94,22 @@ func standingOf(dir string, summary report.Summary) standing {
 		s.InDoubt -= s.InFlight
 	}
 	return s
+}
+
+// sayPending says what pending rows are: those that were sent are not untried.
+func sayPending(l *lang.Language, s standing) string {
+	flying := min(s.InFlight, s.PendingDoubt)
+	switch doubt := s.PendingDoubt - flying; {
+	case doubt == s.Rows.Pending:
+		return l.Say("sent without an answer")
+	case doubt > 0:
+		return l.Say("%[1]d of them sent without an answer, the others not tried yet", doubt)
+	case flying == s.Rows.Pending:
+		return l.Say("in flight")
+	case flying > 0:
+		return l.Say("%[1]d of them in flight, the others not tried yet", flying)
+	}
+	return l.Say("not tried yet")
 }
 
 func hasReports(dir string) bool {
