@@ -48,7 +48,7 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			return show(l, head, now)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it, and whether a run goes on")
 	return cmd
 }
 
