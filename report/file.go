@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -120,6 +121,36 @@ func (d *disk) forget(path string) error {
 		return &journal.DiskError{File: path, Err: err}
 	}
 	return nil
+}
+
+// setAside gives a file a second name in its folder, of stem, the time and ext,
+// and returns its path. Where a file cannot have two names, it loses the first.
+func (d *disk) setAside(path, stem, ext string) (as string, err error) {
+	at := time.Now().UTC().Format("20060102-150405")
+	for n := 1; ; n++ {
+		name := stem + "-" + at + ext
+		if n > 1 {
+			name = fmt.Sprintf("%s-%s-%d%s", stem, at, n, ext)
+		}
+		as = filepath.Join(filepath.Dir(path), name)
+		if _, err := os.Lstat(as); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err = os.Link(path, as); err != nil {
+		err = d.rename(path, as)
+	}
+	if err == nil {
+		err = d.syncDir(filepath.Dir(as))
+	}
+	return as, err
+}
+
+// SetAside keeps a file of a job, which is about to be replaced, under a dated
+// name beside it, and returns the path.
+func SetAside(path string) (string, error) {
+	ext := filepath.Ext(path)
+	return realDisk.setAside(path, strings.TrimSuffix(filepath.Base(path), ext), ext)
 }
 
 // sweepAge is how long nothing was written to a temporary file that nobody

@@ -33,6 +33,9 @@ type tally struct {
 	Rows     Rows   `json:"rows"`
 	InDoubt  int64  `json:"in_doubt"`
 
+	Unanswered   int64 `json:"unanswered"`    // of those in doubt: nothing was recorded after the last request
+	PendingDoubt int64 `json:"pending_doubt"` // of those in doubt: pending
+
 	// Unrecorded rows have an outcome that is not the journal's: they cannot be
 	// sent, or are held back. Each run finds them anew.
 	Unrecorded int64 `json:"unrecorded"`
@@ -143,6 +146,12 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 	}
 	if o.inDoubt {
 		f.tally.InDoubt++
+		if ref.Unanswered {
+			f.tally.Unanswered++
+		}
+		if o.kind == journal.None {
+			f.tally.PendingDoubt++
+		}
 	}
 	switch o.kind {
 	case journal.Succeeded:
@@ -186,6 +195,9 @@ func (f *fold) outcome(ref journal.Ref) (outcome, error) {
 	}
 	o := outcome{ref.State, e.Status, e.Code, e.Reason, e.InDoubt || ref.InDoubt, e.Attempts, e.At, recorded}
 	if !recorded { // held back
+		if ref.Unanswered {
+			o.attempts++ // the one that has no entry but its intent
+		}
 		o.kind, o.inDoubt, o.reason = journal.Retryable, true, words(f.src.Say).heldReason(e.Reason)
 	}
 	return o, nil

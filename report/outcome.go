@@ -11,6 +11,14 @@ import (
 // outcomeKinds are the kinds that have a file each.
 var outcomeKinds = [...]journal.Kind{journal.Succeeded, journal.Failed, journal.Retryable}
 
+// OutcomeFiles are the names of the outcome files, in all forms.
+func OutcomeFiles() (names []string) {
+	for _, k := range outcomeKinds {
+		names = append(names, k.String()+".csv", k.String()+".ndjson")
+	}
+	return names
+}
+
 // form is the way in which an outcome file is written.
 type form interface {
 	header() []byte

@@ -44,6 +44,10 @@ type Source struct {
 	// user's language. nil: in English.
 	Say func(id string, args ...any) string
 
+	// Kept is told of an outcome file that somebody edited, which Write keeps
+	// under another name before it writes its own. nil: nobody is.
+	Kept func(file, as string)
+
 	disk *disk // nil: the real one
 }
 
@@ -58,7 +62,8 @@ type Source struct {
 // If the input cannot be read to its end, everything is still written for the
 // rows before that place, and the error returned: an *ingest.InputError. A
 // file that cannot be written keeps its old content and does not keep the
-// others from being written; the error is a *journal.DiskError. If the input
+// others from being written; the error is a *journal.DiskError. An outcome file
+// that somebody edited is kept under another name: see Source.Kept. If the input
 // cannot be opened, the journal cannot be read or ctx ends, all files stay as
 // they were. The summary returned with an error says what is known.
 func Write(ctx context.Context, s Source) (Summary, error) {
@@ -97,6 +102,10 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	if s.Journal.Outdated() {
 		return st.summary(s, f.tally), ErrOutdated
 	}
+	if err := keepEdited(s); err != nil {
+		sum := st.stopped(s, f.tally, err)
+		return sum, errors.Join(err, writeSummary(s, sum))
+	}
 	// From here on the files may no longer be those of the stamp.
 	if err := s.disk.forget(filepath.Join(dir, stampName)); err != nil {
 		return st.stopped(s, f.tally, err), err
@@ -114,14 +123,15 @@ func write(ctx context.Context, s Source) (Summary, error) {
 		sum = st.stopped(s, f.tally, err)
 	}
 	if err = errors.Join(err, writeSummary(s, sum)); err != nil {
-		return st.stopped(s, f.tally, err), err
+		sum = st.stopped(s, f.tally, err)
 	}
-	if from != "" && st.digest(s) == from { // else the input was changed meanwhile
-		// All reports are in their places. Without a stamp they are only made
-		// again by the next run.
-		_ = writeStamp(s, from, append(files.names(), pageName), f.tally)
+	if err != nil || st.digest(s) != from { // or the input was changed meanwhile
+		from = ""
 	}
-	return sum, nil
+	// Without a stamp the reports are only made again by the next run, and
+	// whether they were edited before is not known.
+	_ = writeStamp(s, from, append(files.names(), pageName), f.tally)
+	return sum, err
 }
 
 // Fold returns the summary that Write would write, and writes nothing.

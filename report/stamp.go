@@ -4,9 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"mantatag/ingest"
@@ -31,6 +34,10 @@ type leftFile struct {
 	Name     string    `json:"name"`
 	Size     int64     `json:"size"`
 	Modified time.Time `json:"modified"`
+
+	// Sum tells a file that was edited from one that only has another time,
+	// such as that of a copy of the job.
+	Sum uint32 `json:"crc32c"`
 }
 
 // origin is everything that the rows of the reports depend on.
@@ -71,25 +78,62 @@ func Unchanged(s Source) (Summary, bool) {
 
 // readStamp returns the stamp if it holds for an origin with the digest from.
 func readStamp(s Source, from string) (stamp, bool) {
-	var made stamp
-	text, err := os.ReadFile(filepath.Join(s.Journal.Dir(), stampName))
-	if err != nil || json.Unmarshal(text, &made) != nil || from == "" || made.From != from {
+	made := lastStamp(s)
+	if from == "" || made.From != from {
 		return stamp{}, false
 	}
 	for _, f := range made.Files {
-		now, err := leave(s, f.Name)
-		if err != nil || now.Size != f.Size || !now.Modified.Equal(f.Modified) {
+		if now, err := stat(s, f.Name); err != nil || !now.sameTime(f) {
 			return stamp{}, false
 		}
 	}
 	return made, true
 }
 
-// writeStamp is called when all reports were written.
+// lastStamp is the stamp as it was written last, whether it still holds or not.
+func lastStamp(s Source) (made stamp) {
+	text, err := os.ReadFile(filepath.Join(s.Journal.Dir(), stampName))
+	if err != nil || json.Unmarshal(text, &made) != nil {
+		return stamp{}
+	}
+	return made
+}
+
+// keepEdited gives the outcome files that are no longer as they were left a name
+// that no report has: what somebody wrote there is nowhere else.
+func keepEdited(s Source) error {
+	for _, f := range lastStamp(s).Files {
+		if !slices.Contains(OutcomeFiles(), f.Name) {
+			continue
+		}
+		now, err := stat(s, f.Name)
+		if err != nil || now.sameTime(f) {
+			continue
+		}
+		if sum, err := checksum(s, f.Name); err == nil && now.Size == f.Size && sum == f.Sum {
+			continue
+		}
+		path, ext := filepath.Join(s.Journal.Dir(), f.Name), filepath.Ext(f.Name)
+		as, err := s.disk.setAside(path, strings.TrimSuffix(f.Name, ext)+"-edited", ext)
+		if err != nil {
+			return &journal.DiskError{File: path, Err: err}
+		}
+		if s.Kept != nil {
+			s.Kept(path, as)
+		}
+	}
+	return nil
+}
+
+// writeStamp is called when reports were written. If from is "", the stamp holds
+// for nothing, and says only how the files were left.
 func writeStamp(s Source, from string, names []string, t tally) error {
 	made := stamp{From: from, Tally: t}
 	for _, name := range names {
-		f, err := leave(s, name)
+		f, err := stat(s, name)
+		if err == nil {
+			f.Sum, err = checksum(s, name)
+		}
 		if err != nil {
 			return &journal.DiskError{File: name, Err: err}
 		}
@@ -102,12 +146,28 @@ func writeStamp(s Source, from string, names []string, t tally) error {
 	return s.disk.writeFile(filepath.Join(s.Journal.Dir(), stampName), append(text, '\n'))
 }
 
-func leave(s Source, name string) (leftFile, error) {
+// stat is a file as it is now, but for its sum.
+func stat(s Source, name string) (leftFile, error) {
 	info, err := os.Stat(filepath.Join(s.Journal.Dir(), name))
 	if err != nil {
 		return leftFile{}, err
 	}
-	return leftFile{name, info.Size(), info.ModTime().UTC()}, nil
+	return leftFile{Name: name, Size: info.Size(), Modified: info.ModTime().UTC()}, nil
+}
+
+func (f leftFile) sameTime(g leftFile) bool {
+	return f.Size == g.Size && f.Modified.Equal(g.Modified)
+}
+
+func checksum(s Source, name string) (uint32, error) {
+	f, err := os.Open(filepath.Join(s.Journal.Dir(), name))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	_, err = io.Copy(h, f)
+	return h.Sum32(), err
 }
 
 // digest is that of the origin as it is now, or "" if the input cannot be

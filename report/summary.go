@@ -35,6 +35,11 @@ type Summary struct {
 
 	// ElapsedSeconds lasts to the last entry of a run that was not finished.
 	ElapsedSeconds float64 `json:"elapsed_seconds"`
+
+	// Of the rows in doubt: those of whose last request nothing was recorded,
+	// which are in flight while a run goes on, and those that are pending.
+	Unanswered   int64 `json:"-"`
+	PendingDoubt int64 `json:"-"`
 }
 
 // Complete and Incomplete are the states of a job.
@@ -123,6 +128,7 @@ func (st *state) summary(s Source, t tally) Summary {
 		Sessions:  len(st.sessions),
 		StartedAt: st.last.Begin,
 	}
+	sum.Unanswered, sum.PendingDoubt = t.Unanswered, t.PendingDoubt
 	if t.Whole {
 		sum.Input.Rows = &t.Input
 		if t.Rows.Pending == 0 {

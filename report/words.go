@@ -62,6 +62,8 @@ func (w words) headline(sum Summary) string {
 		return w.say("rows-left")
 	case rows.Read == 0:
 		return w.say("no-rows")
+	case rows.Retryable > 0:
+		return w.say("to-be-sent-again")
 	case rows.Succeeded == rows.Read:
 		return w.say("all-succeeded")
 	default:
@@ -113,10 +115,11 @@ var english = map[string]string{
 	"fault": "%[1]v", // an error
 
 	// How the job stands.
-	"all-succeeded": "every row of the input has succeeded",
-	"all-settled":   "every row of the input has its outcome, but not all have succeeded",
-	"rows-left":     "rows are left that have no outcome yet",
-	"no-rows":       "the input has no rows",
+	"all-succeeded":    "every row of the input has succeeded",
+	"all-settled":      "every row of the input has its outcome, but not all have succeeded",
+	"to-be-sent-again": "every row was tried, but some are left to be sent again",
+	"rows-left":        "rows are left that have no outcome yet",
+	"no-rows":          "the input has no rows",
 
 	// What to do next.
 	"do-nothing":     "There is nothing left to do.",

@@ -111,6 +111,9 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		if sameFile(o.output, input) {
 			return usagef("--output %s is the input itself, which stays as it is: give another name", o.output)
 		}
+		if ours, _ := report.Replaceable(o.output); !ours {
+			return usagef("--output %s is there already, and not written by mantatag: give another name", o.output)
+		}
 		s.rejects = report.NewRejects(o.output, in.Layout(), o.lang.Named)
 		defer s.rejects.Abort()
 	}
@@ -118,11 +121,15 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		return calledAs(input, err)
 	}
 	if s.rejects != nil {
-		if err := s.rejects.Commit(); err != nil {
+		kept, err := s.rejects.Commit()
+		if err != nil {
 			if disk, ok := errors.AsType[*journal.DiskError](err); ok {
 				err = disk.Err
 			}
 			return usagef("--output %s cannot be written: %w", o.output, err)
+		}
+		if kept != "" {
+			fmt.Fprintln(os.Stderr, "mantatag:", keptEdit(o.lang, o.output, kept))
 		}
 	}
 	if s.found.Rows == 0 {
@@ -133,7 +140,7 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		return err
 	}
 	if o.json {
-		err = c.printJSON(os.Stdout)
+		err = printJSON(os.Stdout, c)
 	} else {
 		err = c.print(os.Stdout)
 	}
@@ -172,6 +179,9 @@ func (o *checkOptions) target() (target, error) {
 // openJob looks the job up, if there is one. Where no bot is given, it is that
 // of the job's last run.
 func (o *checkOptions) openJob(s *surveyor, dir string) error {
+	if err := noFile(dir); err != nil {
+		return err
+	}
 	if existingJob(dir) != nil {
 		return nil // nothing is done yet
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"io"
 	"time"
 
 	"mantatag/cmd/mantatag/lang"
@@ -188,11 +186,4 @@ func (o *checkOptions) estimate(c *conclusion, host, token string) error {
 // duration is how long a run would take, if the pace is known.
 func (c *conclusion) duration() time.Duration {
 	return time.Duration(c.Pace.Seconds * float64(time.Second))
-}
-
-func (c *conclusion) printJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(c)
 }

@@ -225,10 +225,10 @@ func TestInputThatCannotBeKept(t *testing.T) {
 func TestCheckOutputThatCannotBeWritten(t *testing.T) {
 	dir, server, _ := smallJob(t)
 	write(t, filepath.Join(dir, "bad.csv"), "tagId,clientId\n,c1\n")
-	write(t, filepath.Join(dir, "out.csv"), "old")
+	write(t, filepath.Join(dir, "out.csv"), "mantatag_outcome\n")
 	r := runProgram(t, dir, server.URL, noFileBeyond(50), "check", "bad.csv", "--output", "out.csv")
 	left, err := filepath.Glob(filepath.Join(dir, "out.csv*"))
-	if r.code != 2 || !strings.Contains(r.stderr, "--output out.csv cannot be written") || slurp(t, dir, "out.csv") != "old" || len(left) != 1 || err != nil {
+	if r.code != 2 || !strings.Contains(r.stderr, "--output out.csv cannot be written") || slurp(t, dir, "out.csv") != "mantatag_outcome\n" || len(left) != 1 || err != nil {
 		t.Errorf("exit %d, %q is left\n%s", r.code, left, r.stderr)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/ingest"
+	"mantatag/report"
 	"mantatag/report/journal"
 )
 
@@ -78,18 +81,90 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 	return name, nil
 }
 
+// sparedInput is a standard input of an earlier run that a new one would have
+// replaced although rows of it are still to be sent.
+type sparedInput struct {
+	name string
+	rows int64           // to be sent; -1: it is not known how many
+	of   journal.Session // the last run of it; zero: there was none
+}
+
+// spareInput keeps what an earlier run kept of standard input under a dated
+// name, if next is another input and rows of the old one are still to be sent.
+func spareInput(ctx context.Context, job, next string) (*sparedInput, error) {
+	name := filepath.Join(job, keptInput)
+	if same, err := sameContent(name, next); same || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	spared := &sparedInput{}
+	if spared.rows, spared.of = unsent(ctx, job, name); spared.rows == 0 {
+		return nil, nil
+	}
+	var err error
+	if spared.name, err = report.SetAside(name); err != nil {
+		return nil, usagef("standard input cannot be kept in the job folder: %w", err)
+	}
+	return spared, nil
+}
+
+// unsent is how many rows of an earlier input of a job are still to be sent, -1
+// if that is not known, and the last run of it.
+func unsent(ctx context.Context, job, name string) (int64, journal.Session) {
+	absolute, err := filepath.Abs(name)
+	if err != nil {
+		return -1, journal.Session{}
+	}
+	j, err := journal.View(job) // not the run's own, which counts the rows of one input only
+	if err != nil {
+		return -1, journal.Session{}
+	}
+	defer j.Close()
+	for _, of := range slices.Backward(j.Sessions()) {
+		if of.Input != absolute {
+			continue
+		}
+		sum, err := report.Fold(ctx, report.Source{Journal: j, Input: name, Bot: of.Bot, Options: optionsOf(of.Params, of.Bot)})
+		if err != nil || sum.Input.Rows == nil {
+			return -1, of
+		}
+		return sum.Rows.Pending + sum.Rows.Retryable, of
+	}
+	return -1, journal.Session{}
+}
+
+// sameContent reports whether two files hold the same.
+func sameContent(a, b string) (bool, error) {
+	f, err := os.Open(a)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	g, err := os.Open(b)
+	if err != nil {
+		return false, err
+	}
+	defer g.Close()
+	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, err1 := io.ReadFull(f, x)
+		m, err2 := io.ReadFull(g, y)
+		if !bytes.Equal(x[:n], y[:m]) || err1 != err2 {
+			return false, nil
+		}
+		if err1 != nil {
+			return err1 == io.EOF || err1 == io.ErrUnexpectedEOF, nil
+		}
+	}
+}
+
 // outsideJob refuses an input that the run would write over or move away.
 func outsideJob(input, job string, fresh bool) error {
-	base := filepath.Base(input)
-	given, err1 := os.Stat(input)
-	inJob, err2 := os.Stat(filepath.Join(job, base))
-	if err1 != nil || err2 != nil || !os.SameFile(given, inJob) {
-		return nil
+	for _, name := range report.OutcomeFiles() {
+		if sameFile(input, filepath.Join(job, name)) {
+			return usagef("%s is an outcome file of this very job, which writes it anew: give a copy of it, or leave out --job", input)
+		}
 	}
-	if outcome := strings.TrimSuffix(base, filepath.Ext(base)); slices.Contains([]string{"succeeded", "failed", "retryable"}, outcome) {
-		return usagef("%s is an outcome file of this very job, which writes it anew: give a copy of it, or leave out --job", input)
-	}
-	if fresh {
+	if fresh && sameFile(input, filepath.Join(job, filepath.Base(input))) {
 		return usagef("%s lies in the job folder, which --fresh moves away: give a copy of it", input)
 	}
 	return nil
@@ -104,8 +179,25 @@ func retire(dir string) error {
 	return err
 }
 
+// noFile is a usage error if a file, such as the input, is given in the place of
+// a job folder.
+func noFile(dir string) error {
+	if info, err := os.Stat(dir); err != nil || info.IsDir() {
+		return nil
+	}
+	for _, sandbox := range []bool{false, true} {
+		if job := jobFolder(dir, sandbox); existingJob(job) == nil {
+			return usagef("%s is a file, not a job folder; its job is %s", dir, job)
+		}
+	}
+	return usagef("%s is a file, not a job folder; a job folder is the one that a run made, INPUT.mantatag beside its input", dir)
+}
+
 // existingJob is a usage error unless dir holds a job.
 func existingJob(dir string) error {
+	if err := noFile(dir); err != nil {
+		return err
+	}
 	switch _, err := os.Stat(filepath.Join(dir, "journal.ndjson")); {
 	case errors.Is(err, fs.ErrNotExist):
 		return usagef("%s is not a job folder: there is no journal.ndjson in it; a job folder is the one that a run made, INPUT.mantatag beside its input", dir)
@@ -135,7 +227,7 @@ func hasOutcomes(dir string) bool {
 // given flags: the same, but for --fresh, which would start over, the flags
 // that are left out by name, and standard input, which was kept.
 func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) string {
-	words := []string{programName(), "run"}
+	words := []string{"run"}
 	flags.Visit(func(f *pflag.Flag) {
 		columns, several := f.Value.(*columnMap)
 		switch {
@@ -152,18 +244,58 @@ func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) s
 	})
 	if input == "-" {
 		input = filepath.Join(job, keptInput)
-		if !flags.Changed("job") {
-			words = append(words, "--job="+job)
-		}
+	}
+	if filepath.Dir(input) == filepath.Clean(job) && !flags.Changed("job") {
+		words = append(words, "--job="+job) // it is no input of another job
 	}
 	if strings.HasPrefix(input, "-") {
 		words = append(words, "--")
 	}
 	words = append(words, input)
-	for i, w := range words {
-		words[i] = quote(w)
+	return commandLine(words...)
+}
+
+// commandLine is a command of this program, safe to paste into a shell.
+func commandLine(words ...string) string {
+	line := quote(programName())
+	for _, w := range words {
+		line += " " + quote(w)
 	}
-	return strings.Join(words, " ")
+	return line
+}
+
+// resumeSpared is the command line that sends the rest of an input that was
+// spared: with the flags of the present run, but read as it was by its own.
+func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options, bot, job string) string {
+	if !spared.of.Begin.IsZero() {
+		read = optionsOf(spared.of.Params, "")
+	}
+	own, reading := newRunCommand(lang.New(lang.English)).Flags(), pflag.NewFlagSet("", pflag.ContinueOnError)
+	addReading(reading, &ingest.Options{})
+	own.SortFlags = true
+	set := func(name, value string) {
+		if f := own.Lookup(name); value != "" && value != f.DefValue {
+			_ = own.Set(name, value) // a flag has been set to it before
+		}
+	}
+	flags.Visit(func(f *pflag.Flag) {
+		if own.Lookup(f.Name) != nil && reading.Lookup(f.Name) == nil {
+			set(f.Name, f.Value.String())
+		}
+	})
+	if spared.of.Bot != "" && spared.of.Bot != bot {
+		set("bot", spared.of.Bot)
+	}
+	for _, pair := range (*columnMap)(&read.Map).pairs() {
+		set("map", pair)
+	}
+	for name, value := range map[string]string{
+		"tag": read.Tag, "platform": read.Platform, "format": read.Format, "delimiter": read.Delimiter,
+		"encoding": read.Encoding, "sheet": read.Sheet, "split-tags": read.SplitTags,
+	} {
+		set(name, value)
+	}
+	return resumeCommand(own, spared.name, job)
 }
 
 // renewalCommand is the command line that renews the pair of a run that was

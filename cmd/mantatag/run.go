@@ -203,6 +203,9 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if dir == "" {
 		dir = jobFolder(input, o.sandbox)
 	}
+	if err := noFile(dir); err != nil {
+		return err
+	}
 	resume, resend := resumeCommand(flags, input, dir), resumeCommand(flags, input, dir, "in-doubt")
 
 	// All that can be wrong with the input as a whole is said before anything
@@ -226,16 +229,24 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		return err
 	}
 	defer j.Close()
+	var spared *sparedInput
 	if input == "-" {
 		// Only now, since a run that has the job may be reading the one before.
-		if input, err = keepInput(ctx, os.Stdin, dir, func(name string) error { return tryInput(name, o.read, known) }); err != nil {
+		input, err = keepInput(ctx, os.Stdin, dir, func(name string) error {
+			if err := tryInput(name, o.read, known); err != nil {
+				return err
+			}
+			spared, err = spareInput(ctx, dir, name)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
 	if err := report.Sweep(dir); err != nil {
 		return err
 	}
-	logFile, err := os.OpenFile(filepath.Join(dir, "run.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	logFile, err := openLog(dir)
 	if err != nil {
 		return usagef("run.log cannot be written: %w", err)
 	}
@@ -264,7 +275,14 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 			fmt.Fprintln(t, "mantatag:", o.lang.Say("run.log cannot be written any more, and the run goes on without it: %[1]v", err))
 		}}, t, o.logFormat, level, shown), terminal: t, bar: bar,
 	}
+	if spared != nil {
+		s.sayOf(spared, resumeSpared(flags, spared, o.read, api.bot, dir))
+	}
 	return s.run(ctx)
+}
+
+func openLog(job string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(job, "run.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 }
 
 // session is one run of a job.
@@ -437,6 +455,16 @@ func (s *session) greet() {
 	}
 }
 
+// sayOf says where an earlier standard input is, and the command that sends what
+// is left of it.
+func (s *session) sayOf(spared *sparedInput, command string) {
+	if spared.rows < 0 {
+		s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
+		return
+	}
+	s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, of which %[1]d rows are still to be sent; it is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
+}
+
 // conclude writes the reports and says how the run ended.
 func (s *session) conclude(stopped *worker.Stop) error {
 	s.concluded = true
@@ -472,8 +500,13 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
 
 	left := ""
-	if summary.Rows.Pending+summary.Rows.Retryable > 0 || summary.Input.Rows == nil {
+	// It may have ended before it had sent again all that had failed.
+	unretried := s.retryFailed && summary.Rows.Failed > 0 && summary.StoppedBy != "" && summary.StoppedBy != worker.ByFailures
+	if summary.Rows.Pending+summary.Rows.Retryable > 0 || summary.Input.Rows == nil || unretried {
 		left = s.resume
+	}
+	if summary.StoppedBy == worker.ByBot && s.bot != "" {
+		left = strings.Replace(left, quote("--bot="+s.bot), "--bot=…", 1) // not the one that the API refused
 	}
 	hint := ""
 	if s.inDoubt == "hold" && summary.InDoubt > 0 && summary.Rows.Retryable > 0 && summary.Rows.Pending == 0 {
@@ -537,7 +570,10 @@ func terminated(stopped *worker.Stop) bool {
 
 // source is what the reports are made from.
 func (s *session) source() report.Source {
-	return report.Source{Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, Program: version(), HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named}
+	return report.Source{
+		Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, Program: version(), HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named,
+		Kept: func(file, as string) { s.log.Warn().Msg(keptEdit(s.lang, file, as)) },
+	}
 }
 
 func orDefault(s, def string) string {

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"mantatag/cmd/mantatag/lang"
@@ -33,10 +37,19 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			}
 			head := l.Say("%[1]s, of %[2]s", summary.Job, s.Input) + "\n" +
 				l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)) + "\n\n"
-			return show(l, head, summary, asJSON)
+			now := standingOf(args[0], summary)
+			now.unwritten = now.Running || !hasReports(args[0])
+			if last.End.IsZero() && !now.unwritten { // they may have been made since
+				_, made := report.Unchanged(s)
+				now.unwritten = !made
+			}
+			if asJSON {
+				return written(printJSON(os.Stdout, now))
+			}
+			return show(l, head, now)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it, and whether a run goes on")
 	return cmd
 }
 
@@ -55,20 +68,61 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(l, "", summary, asJSON)
+			if asJSON {
+				return written(printJSON(os.Stdout, summary))
+			}
+			return show(l, "", standingOf(args[0], summary))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write summary.json to standard output too")
 	return cmd
 }
 
-// show writes a summary to standard output, as JSON or as a screen under head.
-func show(l *lang.Language, head string, summary report.Summary, asJSON bool) error {
-	if asJSON {
-		return written(printJSON(os.Stdout, summary))
+// standing is a job as it is seen from outside a run.
+type standing struct {
+	report.Summary
+	Running  bool  `json:"running"`   // a run has the job
+	InFlight int64 `json:"in_flight"` // rows whose request was sent by that run and has no answer yet
+
+	unwritten bool // the files of the job are not of these rows
+}
+
+// standingOf is how a job stands: what has no answer while a run goes on is not
+// in doubt yet.
+func standingOf(dir string, summary report.Summary) standing {
+	s := standing{Summary: summary, Running: journal.Running(dir)}
+	if s.Running {
+		s.InFlight = s.Unanswered
+		s.InDoubt -= s.InFlight
 	}
+	return s
+}
+
+// sayPending says what pending rows are: those that were sent are not untried.
+func sayPending(l *lang.Language, s standing) string {
+	flying := min(s.InFlight, s.PendingDoubt)
+	switch doubt := s.PendingDoubt - flying; {
+	case doubt == s.Rows.Pending:
+		return l.Say("sent without an answer")
+	case doubt > 0:
+		return l.Say("%[1]d of them sent without an answer, the others not tried yet", doubt)
+	case flying == s.Rows.Pending:
+		return l.Say("in flight")
+	case flying > 0:
+		return l.Say("%[1]d of them in flight, the others not tried yet", flying)
+	}
+	return l.Say("not tried yet")
+}
+
+func hasReports(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "report.html"))
+	return err == nil
+}
+
+// show writes how a job stands to standard output, under head.
+func show(l *lang.Language, head string, s standing) error {
 	b := bytes.NewBufferString(head)
-	printResult(b, l, summary, "")
+	printStanding(b, l, s, "")
 	_, err := b.WriteTo(os.Stdout)
 	return written(err)
 }
@@ -80,7 +134,21 @@ func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, 
 		return report.Summary{}, err
 	}
 	defer s.Journal.Close()
+	s.Kept = func(file, as string) {
+		sentence := keptEdit(l, file, as)
+		fmt.Fprintln(os.Stderr, "mantatag:", sentence)
+		if f, err := openLog(dir); err == nil { // it was told already
+			log := newLog(f, &terminal{out: io.Discard}, "json", zerolog.WarnLevel, zerolog.Disabled)
+			log.Warn().Msg(sentence)
+			_ = f.Close()
+		}
+	}
 	return report.Write(ctx, s)
+}
+
+// keptEdit says that the reports did not write over what a person wrote.
+func keptEdit(l *lang.Language, file, as string) string {
+	return l.Say("%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s: give that file to mantatag run", file, as)
 }
 
 // viewJob opens a job as its last run left it, for reading.

@@ -14,6 +14,10 @@ type Ref struct {
 	// ends the doubt, and so does a failure that was recorded without it.
 	InDoubt bool
 
+	// Unanswered says that the last request for the mapping has no entry after
+	// its intent: it is in flight, unless the run was cut off.
+	Unanswered bool
+
 	// First is the first row of the present reading of the input that asked
 	// for the mapping (see Journal.Ask); 0: none yet.
 	First int64
@@ -68,10 +72,11 @@ func (s *slot) ref() Ref {
 		state = Failed
 	}
 	return Ref{
-		State:   state,
-		InDoubt: s.inDoubt() || s.state() == Intent,
-		First:   int64(s.row),
-		Offset:  s.offset(),
+		State:      state,
+		InDoubt:    s.inDoubt() || s.state() == Intent,
+		Unanswered: s.state() == Intent,
+		First:      int64(s.row),
+		Offset:     s.offset(),
 	}
 }
 

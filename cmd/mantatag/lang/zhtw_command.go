@@ -42,6 +42,23 @@ var zhCommand = map[string]string{
 	"still going on":                "仍在執行",
 	"cut off; run the same command again to go on": "曾被切斷；再執行同一個指令即可繼續",
 
+	"in flight":              "送出中",
+	"sent without an answer": "送出後沒有收到回應",
+	"%[1]d of them in flight, the others not tried yet":              "其中 %[1]d 列送出中，其餘還沒送過",
+	"%[1]d of them sent without an answer, the others not tried yet": "其中 %[1]d 列送出後沒有收到回應，其餘還沒送過",
+	"%[1]d are in flight: sent, and their answers not here yet.":     "%[1]d 列送出中，還在等回應。",
+	"%[1]s writes the files of these rows.":                          "執行 %[1]s 即可寫出這些列的檔案。",
+
+	"%s is a file, not a job folder; its job is %s":                                                            "%s 是檔案，不是工作資料夾；它的工作是 %s",
+	"%s is a file, not a job folder; a job folder is the one that a run made, INPUT.mantatag beside its input": "%s 是檔案，不是工作資料夾；工作資料夾是執行時在輸入檔旁建立的 INPUT.mantatag",
+
+	"--output %s is there already, and not written by mantatag: give another name": "--output %s 已經存在，而且不是 mantatag 寫的：請用別的檔名",
+
+	// What is kept.
+	"%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s: give that file to mantatag run":     "%[1]s 在 mantatag 寫出之後被改過；因為要重新寫出，改過的版本保留在 %[2]s：請把該檔交給 mantatag run",
+	"standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s":     "標準輸入與上次執行的不同，而上次的可能還有資料列沒送；上次的保留在 %[1]s，送出用：%[2]s",
+	"standard input is not that of the last run, of which %[1]d rows are still to be sent; it is kept in %[2]s, and this sends them: %[3]s": "標準輸入與上次執行的不同，而上次的還有 %[1]d 列要送；上次的保留在 %[2]s，送出用：%[3]s",
+
 	// The progress and the log.
 	"%[1]s %[2]s  %[3]s/s":               "%[1]s %[2]s  每秒 %[3]s",
 	"ETA %[1]s":                          "還要 %[1]s",

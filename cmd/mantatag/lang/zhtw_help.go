@@ -91,7 +91,7 @@ cannot be used.`: `讀完整個 INPUT（CSV、TSV、NDJSON 或 Excel 檔，或�
 
 	// status, report
 	"Show a job on one screen, also while it runs":                                    "用一個畫面顯示工作的狀況，執行中也可以",
-	"write it as summary.json has it":                                                 "以 summary.json 的格式寫出",
+	"write it as summary.json has it, and whether a run goes on":                      "以 summary.json 的格式寫出，並指出是否正在執行",
 	"Write the reports of a job again from its journal and input, also while it runs": "依工作的日誌和輸入檔重新產生報告，執行中也可以",
 	"write summary.json to standard output too":                                       "同時在標準輸出寫出 summary.json",
 

@@ -11,10 +11,11 @@ var zhReport = map[string]string{
 	"fault": "%[1]v", // an error
 
 	// How the job stands.
-	"all-succeeded": "輸入檔的每一列都成功了",
-	"all-settled":   "輸入檔的每一列都有結果了，但不是全部成功",
-	"rows-left":     "還有資料列沒有結果",
-	"no-rows":       "輸入檔裡沒有資料列",
+	"all-succeeded":    "輸入檔的每一列都成功了",
+	"to-be-sent-again": "每一列都送過了，但有些還要再送",
+	"all-settled":      "輸入檔的每一列都有結果了，但不是全部成功",
+	"rows-left":        "還有資料列沒有結果",
+	"no-rows":          "輸入檔裡沒有資料列",
 
 	// What to do next.
 	"do-nothing":     "沒有其他要做的了。",
