@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 	"github.com/schollz/progressbar/v3"
@@ -157,16 +160,8 @@ func (p *progress) show(t *terminal, bar bool, stop <-chan struct{}) {
 }
 
 func (p *progress) showBar(t *terminal, stop <-chan struct{}) {
-	bar := progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(t.out),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionSetRenderBlankState(false),
-		progressbar.OptionThrottle(0),
-	)
 	t.mu.Lock()
-	t.clear = func() { _ = bar.Clear() }
+	t.clear = func() { t.line("") }
 	t.mu.Unlock()
 	tick := time.NewTicker(redrawEvery)
 	defer tick.Stop()
@@ -179,13 +174,9 @@ func (p *progress) showBar(t *terminal, stop <-chan struct{}) {
 			t.mu.Unlock()
 			return
 		case now := <-tick.C:
-			text := p.line(now)
+			fields := p.fields(now)
 			t.mu.Lock()
-			if total := p.total.Load(); total > 0 && bar.GetMax64() != total {
-				bar.ChangeMax64(total)
-			}
-			bar.Describe(text)
-			_ = bar.Set64(min(p.done.Load(), max(p.total.Load()-1, 0)))
+			t.line(p.line(fields, t.columns()-spare))
 			t.mu.Unlock()
 		}
 	}
@@ -199,22 +190,90 @@ func (p *progress) unit() lang.Word {
 	return lang.Word("rows")
 }
 
-// line is the text beside the bar.
-func (p *progress) line(now time.Time) string {
+// field is a part of the line. The line loses those of the highest rank first
+// where a terminal has no room for all.
+type field struct {
+	rank int
+	text string
+}
+
+// fields are the parts of the line, from left to right.
+func (p *progress) fields(now time.Time) []field {
 	perSecond, left := p.rate(now)
 	rows := p.lang.Number(p.done.Load())
 	if total := p.total.Load(); total > 0 {
 		rows += "/" + p.lang.Number(total)
 	}
-	parts := []string{p.lang.Say("%[1]s %[2]s  %[3]s/s", rows, p.unit(), fmt.Sprintf("%.0f", perSecond))}
+	fields := []field{
+		{0, p.lang.Say("%[1]s %[2]s", rows, p.unit())},
+		{4, p.lang.Say("%[1]s/s", fmt.Sprintf("%.0f", perSecond))},
+	}
 	if left > 0 {
-		parts = append(parts, p.lang.Say("ETA %[1]s", p.lang.Duration(left)))
+		fields = append(fields, field{5, p.lang.Say("ETA %[1]s", p.lang.Duration(left))})
 	}
-	parts = append(parts, p.lang.Say("%[1]d ok  %[2]d failed  %[3]d 429s", p.succeeded.Load(), p.failed.Load(), p.throttled.Load()))
+	fields = append(fields,
+		field{3, p.lang.Say("%[1]d ok", p.succeeded.Load())},
+		field{2, p.lang.Say("%[1]d failed", p.failed.Load())},
+		field{6, p.lang.Say("%[1]d 429s", p.throttled.Load())})
 	if wait := time.Until(p.pace().PausedUntil); wait > time.Second {
-		parts = append(parts, p.lang.Say("waiting %[1]s", p.lang.Duration(wait)))
+		fields = append(fields, field{1, p.lang.Say("waiting %[1]s", p.lang.Duration(wait))})
 	}
-	return strings.Join(parts, "  ")
+	return fields
+}
+
+const (
+	// spare is what the line leaves free of a terminal's width, for the ^C that
+	// the terminal itself writes behind it: a line that wraps is never wiped.
+	spare = 3
+
+	// aroundBar are the columns of a bar that are not its inside, such as
+	// "  12% [" and "]".
+	aroundBar = 8
+
+	shortestBar, longestBar = 10, 24
+)
+
+// line is what of the fields has room in so many columns, and behind them the
+// bar if there is room for it as well.
+func (p *progress) line(fields []field, columns int) string {
+	text := fit(fields, columns)
+	total, room := p.total.Load(), columns-lang.Width(text)-aroundBar
+	if total == 0 || room < shortestBar {
+		return text
+	}
+	bar := progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(io.Discard),
+		progressbar.OptionSetTheme(progressbar.ThemeASCII), // a terminal may draw other blocks in two columns
+		progressbar.OptionSetWidth(min(room, longestBar)),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetRenderBlankState(false),
+		progressbar.OptionThrottle(0),
+	)
+	_ = bar.Set64(min(p.done.Load(), total-1))
+	bar.Describe(text)
+	return strings.Trim(bar.String(), "\r ")
+}
+
+// fit joins the fields, leaving out as many as it has to.
+func fit(fields []field, columns int) string {
+	join := func() string {
+		var texts []string
+		for _, f := range fields {
+			texts = append(texts, f.text)
+		}
+		return strings.Join(texts, "  ")
+	}
+	for len(fields) > 1 && lang.Width(join()) > columns {
+		least := slices.MaxFunc(fields, func(a, b field) int { return a.rank - b.rank })
+		fields = slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f == least })
+	}
+	text := join()
+	for lang.Width(text) > max(columns, 0) {
+		_, last := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-last]
+	}
+	return text
 }
 
 func round(x float64) float64 { return math.Round(x*10) / 10 }

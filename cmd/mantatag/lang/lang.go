@@ -232,14 +232,18 @@ func keyed(texts ...map[string]string) map[string]string {
 	return all
 }
 
-// Pad fills s up with spaces to a number of columns of a terminal, of which a
-// Chinese character takes two.
+// Pad fills s up with spaces to a number of columns of a terminal.
 func Pad(s string, columns int) string {
+	return s + strings.Repeat(" ", max(columns-Width(s), 0))
+}
+
+// Width is how many columns of a terminal s takes: a Chinese character two.
+func Width(s string) (columns int) {
 	for _, r := range s {
-		columns--
+		columns++
 		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
-			columns--
+			columns++
 		}
 	}
-	return s + strings.Repeat(" ", max(columns, 0))
+	return columns
 }

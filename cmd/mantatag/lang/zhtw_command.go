@@ -43,9 +43,12 @@ var zhCommand = map[string]string{
 	"cut off; run the same command again to go on": "曾被切斷；再執行同一個指令即可繼續",
 
 	// The progress and the log.
-	"%[1]s %[2]s  %[3]s/s":               "%[1]s %[2]s  每秒 %[3]s",
-	"ETA %[1]s":                          "還要 %[1]s",
-	"%[1]d ok  %[2]d failed  %[3]d 429s": "成功 %[1]d  失敗 %[2]d  429 %[3]d",
+	"%[1]s %[2]s":  "%[1]s %[2]s",
+	"%[1]s/s":      "每秒 %[1]s",
+	"ETA %[1]s":    "還要 %[1]s",
+	"%[1]d ok":     "成功 %[1]d",
+	"%[1]d failed": "失敗 %[1]d",
+	"%[1]d 429s":   "429 %[1]d",
 	"An earlier renewal had been interrupted: its new pair is in place now, and nothing was asked of the API.": "先前的更新曾被中斷：新的權杖與密鑰現在已經放好，沒有再向 API 要求。",
 	"The new pair is in place, and the old one is dead.":                                                       "新的權杖與密鑰已經放好，舊的已失效。",
 	"run.log cannot be written any more, and the run goes on without it: %[1]v":                                "run.log 已無法寫入，執行不受影響，繼續進行：%[1]v",
