@@ -15,7 +15,7 @@ type Event struct {
 	Answer  manta.Answer  // Answered
 	Request string        // Sent, Answered: the request id
 	Latency time.Duration // Answered
-	Entry   journal.Entry // Settled
+	Entry   journal.Entry // Settled; Skipped: its Kind alone, as the reports have it
 	Message string        // OutageBegan: the last failure
 }
 

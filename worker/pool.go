@@ -183,7 +183,11 @@ func (r *run) admit(row ingest.Row) (journal.Key, journal.Ref, bool) {
 	case ref.State == journal.Succeeded,
 		ref.State == journal.Failed && !r.RetryFailed,
 		ref.InDoubt && r.HoldInDoubt:
-		r.notify(Event{Kind: Skipped, Row: row})
+		kind := ref.State
+		if kind != journal.Succeeded && kind != journal.Failed {
+			kind = journal.Retryable // held back
+		}
+		r.notify(Event{Kind: Skipped, Row: row, Entry: journal.Entry{Kind: kind}})
 		return key, ref, false
 	}
 	return key, ref, true

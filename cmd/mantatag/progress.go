@@ -28,13 +28,18 @@ const (
 	rateOver = 10 * time.Second
 )
 
-// progress counts what the pool tells and shows it: a bar on a terminal,
+// progress counts what the pool tells, and shows it: a line with a bar on a terminal,
 // otherwise a log line every ten seconds.
 type progress struct {
 	total atomic.Int64 // rows of the input, or their mappings; 0 until counted
 	split bool         // a row may ask for several mappings, which are what is counted
 
-	done, succeeded, failed, retryable, sent, throttled atomic.Int64
+	// Of the rows of the input, whatever run their outcome is of: done is the
+	// sum of the others.
+	done, succeeded, failed, retryable, duplicates atomic.Int64
+
+	// Of this run alone.
+	settled, sent, throttled atomic.Int64
 
 	mended, odd atomic.Int64 // cells, by the notes of the rows that were sent
 
@@ -57,9 +62,13 @@ func (p *progress) note(e worker.Event) {
 	case worker.Unsendable:
 		p.done.Add(1)
 		p.failed.Add(1)
+		p.settled.Add(1)
 		p.log.Debug().Int64("row", e.Row.Number).Int64("line", e.Row.Line).Msg(p.lang.Say("this row cannot be sent: %[1]v", e.Row.Err))
-	case worker.Duplicate, worker.Skipped:
+	case worker.Duplicate:
 		p.done.Add(1)
+		p.duplicates.Add(1)
+	case worker.Skipped:
+		p.outcome(e.Entry.Kind)
 	case worker.Sent:
 		p.sent.Add(1)
 	case worker.Answered:
@@ -71,7 +80,8 @@ func (p *progress) note(e worker.Event) {
 				Dur("took", e.Latency).Msg(e.Answer.Message)
 		}
 	case worker.Settled:
-		p.done.Add(1)
+		p.outcome(e.Entry.Kind)
+		p.settled.Add(1)
 		for _, n := range e.Row.Notes {
 			if n.Mended {
 				p.mended.Add(1)
@@ -79,20 +89,25 @@ func (p *progress) note(e worker.Event) {
 				p.odd.Add(1)
 			}
 		}
-		switch e.Entry.Kind {
-		case journal.Succeeded:
-			p.succeeded.Add(1)
-		case journal.Failed:
-			p.failed.Add(1)
-		case journal.Retryable:
-			p.retryable.Add(1)
-		}
 	case worker.OutageBegan:
 		p.log.Warn().Msg(p.lang.Say("the API is not answering properly (%[1]s): pausing, and trying one request at a time", e.Message))
 	case worker.OutageEnded:
 		p.log.Warn().Msg(p.lang.Say("the API answers again: going on"))
 	case worker.Renewed:
 		p.log.Warn().Msg(p.lang.Say("the token and secret were read again and have changed: going on with the new pair"))
+	}
+}
+
+// outcome counts a row's, of this run or an earlier one.
+func (p *progress) outcome(kind journal.Kind) {
+	p.done.Add(1)
+	switch kind {
+	case journal.Succeeded:
+		p.succeeded.Add(1)
+	case journal.Failed:
+		p.failed.Add(1)
+	case journal.Retryable:
+		p.retryable.Add(1)
 	}
 }
 
@@ -111,7 +126,7 @@ func (p *progress) sayFound() {
 func (p *progress) rate(now time.Time) (perSecond float64, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	settled := p.succeeded.Load() + p.failed.Load() + p.retryable.Load()
+	settled := p.settled.Load()
 	p.samples = append(p.samples, sample{now, settled})
 	for len(p.samples) > 2 && now.Sub(p.samples[0].at) > rateOver {
 		p.samples = p.samples[1:]
@@ -142,7 +157,7 @@ func (p *progress) show(t *terminal, bar bool, stop <-chan struct{}) {
 		case now := <-tick.C:
 			perSecond, left := p.rate(now)
 			line := p.log.Info().Int64("done", p.done.Load()).Int64("succeeded", p.succeeded.Load()).
-				Int64("failed", p.failed.Load()).Int64("retryable", p.retryable.Load()).
+				Int64("failed", p.failed.Load()).Int64("retryable", p.retryable.Load()).Int64("duplicates", p.duplicates.Load()).
 				Int64("rate_limited", p.throttled.Load()).Float64("rows_per_second", round(perSecond))
 			done := p.lang.Number(p.done.Load())
 			said := p.lang.Say("%[1]s %[2]s done", done, p.unit())
@@ -213,8 +228,14 @@ func (p *progress) fields(now time.Time) []field {
 	}
 	fields = append(fields,
 		field{3, p.lang.Say("%[1]d ok", p.succeeded.Load())},
-		field{2, p.lang.Say("%[1]d failed", p.failed.Load())},
-		field{6, p.lang.Say("%[1]d 429s", p.throttled.Load())})
+		field{2, p.lang.Say("%[1]d failed", p.failed.Load())})
+	if n := p.retryable.Load(); n > 0 {
+		fields = append(fields, field{3, p.lang.Say("%[1]d retryable", n)})
+	}
+	if n := p.duplicates.Load(); n > 0 {
+		fields = append(fields, field{5, p.lang.Say("%[1]d repeated", n)})
+	}
+	fields = append(fields, field{6, p.lang.Say("%[1]d 429s", p.throttled.Load())})
 	if wait := time.Until(p.pace().PausedUntil); wait > time.Second {
 		fields = append(fields, field{1, p.lang.Say("waiting %[1]s", p.lang.Duration(wait))})
 	}

@@ -5,8 +5,33 @@ import (
 	"time"
 
 	"mantatag/cmd/mantatag/lang"
+	"mantatag/report/journal"
+	"mantatag/worker"
 	"mantatag/worker/pace"
 )
+
+// When a job goes on, all counts are of the same rows: those of the input.
+func TestProgressAddsUp(t *testing.T) {
+	p := &progress{lang: lang.New(lang.English)}
+	for _, e := range []worker.Event{
+		{Kind: worker.Skipped, Entry: journal.Entry{Kind: journal.Succeeded}},
+		{Kind: worker.Skipped, Entry: journal.Entry{Kind: journal.Failed}},
+		{Kind: worker.Skipped, Entry: journal.Entry{Kind: journal.Retryable}},
+		{Kind: worker.Duplicate},
+		{Kind: worker.Unsendable},
+		{Kind: worker.Settled, Entry: journal.Entry{Kind: journal.Succeeded}},
+	} {
+		p.note(e)
+	}
+	for name, c := range map[string]struct{ got, want int64 }{
+		"done": {p.done.Load(), 6}, "succeeded": {p.succeeded.Load(), 2}, "failed": {p.failed.Load(), 2},
+		"retryable": {p.retryable.Load(), 1}, "duplicates": {p.duplicates.Load(), 1}, "settled": {p.settled.Load(), 2},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d, not %d", name, c.got, c.want)
+		}
+	}
+}
 
 // A line that is wider than the terminal wraps, and then each redraw adds one.
 func TestProgressFitsTheTerminal(t *testing.T) {
