@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
 
 	fmt.Fprintln(w)
 	note := func(when bool, text string) {
-		if when {
+		if when && text != "" {
 			fmt.Fprintf(w, "  %s\n", text)
 		}
 	}
@@ -62,7 +63,7 @@ func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
 	note(s.InDoubt > 0, l.Say("%[1]d were sent without an answer, so they may have been done (mantatag_in_doubt).", s.InDoubt))
 	note(sent > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), s.Requests.RateLimited))
 	note(sent == 0, l.Say("Nothing was sent."))
-	note(s.Rate.Learned > 0, l.Say("The API allows about %[1]s requests a second.", fmt.Sprintf("%.3g", s.Rate.Learned)))
+	note(true, sayPace(l, s))
 	note(true, l.Say("Report: %[1]s", filepath.Join(s.Job, "report.html")))
 
 	if s.Rows.Failed > 0 {
@@ -71,6 +72,33 @@ func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
 	if left != "" {
 		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), left)
 	}
+}
+
+// sayPace says what is known of the API's limit, or what else held the run back;
+// "" where there is nothing to say.
+func sayPace(l *lang.Language, s report.Summary) string {
+	limited := s.Requests.RateLimited
+	switch {
+	case s.Rate.Given > 0:
+		return l.Say("It was paced at the %[1]s requests a second of --rate.", perSecond(l, s.Rate.Given))
+	case s.Rate.InFlight > 0:
+		return l.Say("The API takes about %[1]d requests at once.", s.Rate.InFlight)
+	case s.Rate.Learned > 0:
+		return l.Say("The API allows about %[1]s requests a second.", perSecond(l, s.Rate.Learned))
+	case limited > 0 && s.FinishedAt != nil:
+		return l.Say("The API's limit is not settled yet: %[1]d requests were accepted and %[2]d refused.", s.Requests.Sent-limited, limited)
+	case limited == 0 && s.Rate.Bound > 0:
+		return l.Say("No limit of the API was met: --concurrency (%[1]d) is what held the run back.", s.Rate.Bound)
+	}
+	return ""
+}
+
+// perSecond is a rate as it is said.
+func perSecond(l *lang.Language, rate float64) string {
+	if rate >= 100 {
+		return l.Number(int64(math.Round(rate)))
+	}
+	return fmt.Sprintf("%.3g", rate)
 }
 
 // outcomeFile is the path of the rows with an outcome.

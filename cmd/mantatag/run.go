@@ -309,7 +309,10 @@ func (s *session) run(ctx context.Context) error {
 
 	learned := pacer.Status().Learned
 	s.remember(learned)
-	end := journal.Session{End: time.Now(), LearnedPerSecond: learned.Rate}
+	end := journal.Session{
+		End: time.Now(), LearnedPerSecond: learned.Settled, LearnedInFlight: learned.InFlight,
+		GivenPerSecond: float64(s.rate), BoundInFlight: learned.Concurrency,
+	}
 	if stopped != nil {
 		end.StoppedBy, end.Message, end.Terminated = stopped.By, stopped.Message, terminated(stopped)
 	}
