@@ -41,6 +41,8 @@ type progress struct {
 	// Of this run alone.
 	settled, sent, throttled atomic.Int64
 
+	outage atomic.Pointer[worker.Outage] // nil: none is on
+
 	mended, odd atomic.Int64 // cells, by the notes of the rows that were sent
 
 	lang *lang.Language
@@ -91,7 +93,10 @@ func (p *progress) note(e worker.Event) {
 		}
 	case worker.OutageBegan:
 		p.log.Warn().Msg(p.lang.Say("the API is not answering properly (%[1]s): pausing, and trying one request at a time", e.Message))
+	case worker.OutageLasts:
+		p.outage.Store(&e.Outage)
 	case worker.OutageEnded:
+		p.outage.Store(nil)
 		p.log.Warn().Msg(p.lang.Say("the API answers again: going on"))
 	case worker.Renewed:
 		p.log.Warn().Msg(p.lang.Say("the token and secret were read again and have changed: going on with the new pair"))
@@ -159,17 +164,13 @@ func (p *progress) show(t *terminal, bar bool, stop <-chan struct{}) {
 			line := p.log.Info().Int64("done", p.done.Load()).Int64("succeeded", p.succeeded.Load()).
 				Int64("failed", p.failed.Load()).Int64("retryable", p.retryable.Load()).Int64("duplicates", p.duplicates.Load()).
 				Int64("rate_limited", p.throttled.Load()).Float64("rows_per_second", round(perSecond))
-			done := p.lang.Number(p.done.Load())
-			said := p.lang.Say("%[1]s %[2]s done", done, p.unit())
 			if total := p.total.Load(); total > 0 {
 				line = line.Int64("rows", total)
-				said = p.lang.Say("%[1]s of %[2]s %[3]s done", done, p.lang.Number(total), p.unit())
 			}
 			if left > 0 {
 				line = line.Float64("eta_seconds", left.Round(time.Second).Seconds())
-				said = p.lang.Say("%[1]s, about %[2]s left", said, p.lang.Duration(left))
 			}
-			line.Msg(said)
+			line.Msg(p.said(now, left))
 		}
 	}
 }
@@ -197,6 +198,42 @@ func (p *progress) showBar(t *terminal, stop <-chan struct{}) {
 	}
 }
 
+// said is how far the run is, and what it waits for or, if for nothing, how much
+// time is left.
+func (p *progress) said(now time.Time, left time.Duration) string {
+	done := p.lang.Number(p.done.Load())
+	said := p.lang.Say("%[1]s %[2]s done", done, p.unit())
+	if total := p.total.Load(); total > 0 {
+		said = p.lang.Say("%[1]s of %[2]s %[3]s done", done, p.lang.Number(total), p.unit())
+	}
+	outage, pause := p.outage.Load(), p.pause(now)
+	switch {
+	case outage != nil && outage.Next.After(now):
+		return p.lang.Say("%[1]s; the API has not answered properly since %[2]s; next try at %[3]s; gives up at %[4]s", said, timeOfDay(outage.Since), timeOfDay(outage.Next), timeOfDay(outage.GiveUp))
+	case outage != nil:
+		return p.lang.Say("%[1]s; the API has not answered properly since %[2]s; trying now; gives up at %[3]s", said, timeOfDay(outage.Since), timeOfDay(outage.GiveUp))
+	case !pause.IsZero():
+		return p.lang.Say("%[1]s; too many requests for the API: waiting until %[2]s", said, timeOfDay(pause))
+	case left > 0:
+		return p.lang.Say("%[1]s, about %[2]s left", said, p.lang.Duration(left))
+	}
+	return said
+}
+
+// longPause is what is worth telling.
+const longPause = 2 * time.Second
+
+// pause is the end of a pause that lasts; zero: there is none.
+func (p *progress) pause(now time.Time) time.Time {
+	s := p.pace()
+	if left := s.PausedUntil.Sub(now); left > 0 && max(left, s.Pause) > longPause {
+		return s.PausedUntil
+	}
+	return time.Time{}
+}
+
+func timeOfDay(t time.Time) string { return t.Local().Format(time.TimeOnly) }
+
 // unit is what is counted.
 func (p *progress) unit() lang.Word {
 	if p.split {
@@ -221,23 +258,29 @@ func (p *progress) fields(now time.Time) []field {
 	}
 	fields := []field{
 		{0, p.lang.Say("%[1]s %[2]s", rows, p.unit())},
-		{4, p.lang.Say("%[1]s/s", fmt.Sprintf("%.0f", perSecond))},
+		{6, p.lang.Say("%[1]s/s", fmt.Sprintf("%.0f", perSecond))},
 	}
 	if left > 0 {
-		fields = append(fields, field{5, p.lang.Say("ETA %[1]s", p.lang.Duration(left))})
+		fields = append(fields, field{7, p.lang.Say("ETA %[1]s", p.lang.Duration(left))})
 	}
 	fields = append(fields,
-		field{3, p.lang.Say("%[1]d ok", p.succeeded.Load())},
-		field{2, p.lang.Say("%[1]d failed", p.failed.Load())})
+		field{5, p.lang.Say("%[1]d ok", p.succeeded.Load())},
+		field{4, p.lang.Say("%[1]d failed", p.failed.Load())})
 	if n := p.retryable.Load(); n > 0 {
-		fields = append(fields, field{3, p.lang.Say("%[1]d retryable", n)})
+		fields = append(fields, field{5, p.lang.Say("%[1]d retryable", n)})
 	}
 	if n := p.duplicates.Load(); n > 0 {
-		fields = append(fields, field{5, p.lang.Say("%[1]d repeated", n)})
+		fields = append(fields, field{7, p.lang.Say("%[1]d repeated", n)})
 	}
-	fields = append(fields, field{6, p.lang.Say("%[1]d 429s", p.throttled.Load())})
-	if wait := time.Until(p.pace().PausedUntil); wait > time.Second {
-		fields = append(fields, field{1, p.lang.Say("waiting %[1]s", p.lang.Duration(wait))})
+	fields = append(fields, field{8, p.lang.Say("%[1]d 429s", p.throttled.Load())})
+	if outage, pause := p.outage.Load(), p.pause(now); outage != nil {
+		fields = append(fields, field{1, p.lang.Say("no answer since %[1]s", timeOfDay(outage.Since))})
+		if outage.Next.After(now) {
+			fields = append(fields, field{2, p.lang.Say("next try %[1]s", timeOfDay(outage.Next))})
+		}
+		fields = append(fields, field{3, p.lang.Say("gives up %[1]s", timeOfDay(outage.GiveUp))})
+	} else if !pause.IsZero() {
+		fields = append(fields, field{2, p.lang.Say("too many requests:")}, field{1, p.lang.Say("waiting until %[1]s", timeOfDay(pause))})
 	}
 	return fields
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,42 @@ func TestProgressAddsUp(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %d, not %d", name, c.got, c.want)
+		}
+	}
+}
+
+// A run that waits says what for, and until when.
+func TestProgressSaysWhatItWaitsFor(t *testing.T) {
+	now := time.Date(2026, 11, 25, 3, 0, 0, 0, time.Local)
+	paused := pace.Status{PausedUntil: now.Add(time.Minute)}
+	outage := &worker.Outage{Since: now.Add(-time.Minute), Next: now.Add(20 * time.Second), GiveUp: now.Add(9 * time.Minute)}
+	trying := &worker.Outage{Since: now.Add(-time.Minute), Next: now, GiveUp: now.Add(9 * time.Minute)}
+	for _, c := range []struct {
+		lang      string
+		pace      pace.Status
+		outage    *worker.Outage
+		log, line string
+	}{
+		{lang.English, pace.Status{}, nil, "25 of 1,000 rows done, about 39s left", "25/1,000 rows  0/s  25 ok  0 failed  0 429s"},
+		{lang.English, pace.Status{PausedUntil: now.Add(time.Second)}, nil, "25 of 1,000 rows done, about 39s left", "25/1,000 rows  0/s  25 ok  0 failed  0 429s"},
+		{lang.English, pace.Status{PausedUntil: now.Add(time.Second), Pause: 10 * time.Second}, nil, "25 of 1,000 rows done; too many requests for the API: waiting until 03:00:01", "25/1,000 rows  0/s  25 ok  0 failed  too many requests:  waiting until 03:00:01"},
+		{lang.English, paused, nil, "25 of 1,000 rows done; too many requests for the API: waiting until 03:01:00", "25/1,000 rows  0/s  25 ok  0 failed  too many requests:  waiting until 03:01:00"},
+		{lang.English, paused, outage, "25 of 1,000 rows done; the API has not answered properly since 02:59:00; next try at 03:00:20; gives up at 03:09:00",
+			"25/1,000 rows  no answer since 02:59:00  next try 03:00:20  gives up 03:09:00"},
+		{lang.English, pace.Status{}, trying, "25 of 1,000 rows done; the API has not answered properly since 02:59:00; trying now; gives up at 03:09:00",
+			"25/1,000 rows  25 ok  0 failed  no answer since 02:59:00  gives up 03:09:00"},
+		{lang.TraditionalChinese, paused, nil, "已完成 25 / 1,000 資料列；請求超過 API 的限制：等到 03:01:00", "25/1,000 資料列  每秒 0  成功 25  失敗 0  429 0  請求過多：  等到 03:01:00"},
+	} {
+		p := &progress{lang: lang.New(c.lang), pace: func() pace.Status { return c.pace }}
+		p.total.Store(1000)
+		p.done.Store(25)
+		p.succeeded.Store(25)
+		p.outage.Store(c.outage)
+		if got := p.said(now, 39*time.Second); got != c.log {
+			t.Errorf("%q, not %q", got, c.log)
+		}
+		if got := p.line(p.fields(now), 79); !strings.HasPrefix(got, c.line) {
+			t.Errorf("%q, not %q", got, c.line)
 		}
 	}
 }

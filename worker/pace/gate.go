@@ -203,6 +203,7 @@ func (g *gate) status(now time.Time) Status {
 	return Status{
 		Rate:        g.law.Rate,
 		PausedUntil: g.law.Until,
+		Pause:       g.law.pause,
 		InFlight:    g.inFlight,
 		Learned:     g.seen.tell(g.law.Learned(now), g.law, g.concurrency),
 	}
