@@ -101,6 +101,32 @@ func perSecond(l *lang.Language, rate float64) string {
 	return fmt.Sprintf("%.3g", rate)
 }
 
+// briefly says what went wrong, for who sees no table: which input, how many
+// rows, and where they are.
+func briefly(l *lang.Language, s report.Summary) []string {
+	input, unit := filepath.Base(s.Input.Path), lang.Word("rows")
+	if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
+		unit = "mappings"
+	}
+	var lines []string
+	if s.StoppedBy != "" {
+		lines = append(lines, l.Say("%[1]s: %[2]s", input, s.Message))
+	}
+	if n := s.Rows.Failed; n > 0 {
+		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s failed, see %[5]s", input, n, s.Rows.Read, unit, outcomeFile(s, "failed")))
+	}
+	if n := s.Rows.Retryable; n > 0 {
+		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s are retryable, see %[5]s", input, n, s.Rows.Read, unit, outcomeFile(s, "retryable")))
+	}
+	if n := s.Rows.Pending; n > 0 {
+		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s are pending, in the job %[5]s", input, n, s.Rows.Read, unit, s.Job))
+	}
+	if lines == nil {
+		lines = append(lines, l.Say("%[1]s: %[2]s", input, s.Message))
+	}
+	return lines
+}
+
 // outcomeFile is the path of the rows with an outcome.
 func outcomeFile(s report.Summary, outcome string) string {
 	if s.Input.Format == ingest.NDJSON {

@@ -494,7 +494,9 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		}
 	}
 	if s.quiet && summary.ExitCode != 0 {
-		fmt.Fprintln(os.Stderr, "mantatag:", summary.Message)
+		for _, line := range briefly(s.lang, summary) {
+			fmt.Fprintln(os.Stderr, "mantatag:", line)
+		}
 		if left != "" {
 			fmt.Fprintln(os.Stderr, s.lang.Say("go on with: %[1]s", left))
 		}

@@ -149,6 +149,7 @@ func (l *Language) Error(err error) string {
 		fault    *ingest.Fault
 		disk     *journal.DiskError
 		host     *journal.HostError
+		locked   *journal.LockedError
 	)
 	switch {
 	case errors.As(err, &sentence):
@@ -162,8 +163,8 @@ func (l *Language) Error(err error) string {
 		return l.Say("the job %[1]s belongs to the API host %[2]s, not %[3]s; give another --job, or --fresh to start over", host.Dir, host.Job, host.Host)
 	case errors.As(err, &disk):
 		return l.Say("the job's file %[1]s cannot be used: %[2]v; what was recorded is safe: mend the cause and run the same command again", disk.File, disk.Err)
-	case errors.Is(err, journal.ErrLocked):
-		return l.Say("the job is already running; wait for that run to end, or stop it")
+	case errors.As(err, &locked):
+		return l.Say("the job in %[1]s is already running; wait for that run to end, or stop it", locked.Dir)
 	case errors.Is(err, journal.ErrVersion):
 		return l.Say("the journal was written by a newer mantatag; update mantatag and run the same command again")
 	}
