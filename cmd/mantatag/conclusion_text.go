@@ -78,13 +78,13 @@ func (c *conclusion) printRows(w io.Writer) {
 		return
 	}
 	line(true, rows.Sendable, l.Say("can be sent; of these"))
-	line(rows.Duplicates > 0, rows.Duplicates, l.Say("  ask for the same as one before, and are sent only once"))
+	line(rows.Duplicates > 0, rows.Duplicates, l.Say("  asking for the same as one before, and sent only once"))
 	for _, r := range c.Repeats {
 		fmt.Fprintf(w, "  %12s    %s\n", "", l.Say("line %[1]s: the same as row %[2]s", fmt.Sprint(r.Line), fmt.Sprint(r.First)))
 	}
-	line(rows.Done > 0, rows.Done, l.Say("  are done already, by the job in %[1]s", c.Job))
+	line(rows.Done > 0, rows.Done, l.Say("  done already, by the job in %[1]s", c.Job))
 	line(rows.Refused > 0, rows.Refused, l.Say("  failed in an earlier run of that job: sent again only with --retry-failed"))
-	line(true, rows.ToSend, l.Say("  are to be sent"))
+	line(true, rows.ToSend, l.Say("  to be sent"))
 }
 
 func (c *conclusion) printKinds(w io.Writer, title string, kinds []checkedKind) {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
@@ -69,6 +70,13 @@ func New(name string) *Language {
 	for key, text := range texts {
 		if err := b.SetString(tag, key, text); err != nil {
 			panic(fmt.Sprintf("%s: %v", key, err)) // a text of ours that is no format
+		}
+	}
+	if name == English {
+		for key, one := range singular {
+			if err := b.Set(tag, key, plural.Selectf(1, "", plural.One, one, plural.Other, key)); err != nil {
+				panic(fmt.Sprintf("%s: %v", key, err))
+			}
 		}
 	}
 	return &Language{name, message.NewPrinter(tag, message.Catalog(b)), plain}

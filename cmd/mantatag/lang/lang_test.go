@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -198,6 +199,18 @@ func TestEverySentenceHasItsTraditionalChinese(t *testing.T) {
 	for key := range zh {
 		if _, ok := all[key]; !ok {
 			t.Errorf("%q is said nowhere any more", key)
+		}
+	}
+}
+
+func TestSingularsAreOfSentences(t *testing.T) {
+	all := keys(t)
+	for key, one := range singular {
+		if _, ok := all[key]; !ok {
+			t.Errorf("%q is said nowhere any more", key)
+		}
+		if want, got := arguments(key), arguments(one); !maps.Equal(want, got) {
+			t.Errorf("%q: the arguments are %v, not %v", key, got, want)
 		}
 	}
 }
