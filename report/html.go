@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"html/template"
+	"math"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -152,7 +153,13 @@ func (w words) jobFacts(sum Summary) []fact {
 	}
 }
 
-func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+// decimal is a rate, to three digits.
+func decimal(x float64) string {
+	if x >= 100 {
+		return thousands(int64(math.Round(x)))
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
+}
 
 // shown is the kinds as the page shows them, and a sentence on those that are
 // left out.

@@ -90,3 +90,11 @@ func TestMetrics(t *testing.T) {
 		t.Error("there is no error for a folder that is not there")
 	}
 }
+
+func TestRatesAreRounded(t *testing.T) {
+	for x, want := range map[float64]string{0: "0", 0.5: "0.5", 49.98836049188404: "50", 4.256: "4.26", 1450.4: "1,450"} {
+		if got := decimal(x); got != want {
+			t.Errorf("%v is written %s, not %s", x, got, want)
+		}
+	}
+}

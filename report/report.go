@@ -161,7 +161,7 @@ type state struct {
 	words    words
 	sessions []journal.Session
 	last     journal.Session // the zero one if there is none
-	learned  float64
+	rate     Rate
 
 	// at stands for the time of rows that were never sent. It must not change
 	// with a session that sends nothing, since the outcome files are not
@@ -174,8 +174,11 @@ func newState(s Source) *state {
 	st := &state{words: s.Say, sessions: s.Journal.Sessions(), at: s.Journal.Created()}
 	for i, session := range st.sessions {
 		st.last = session
-		if session.LearnedPerSecond > 0 {
-			st.learned = session.LearnedPerSecond
+		if !session.End.IsZero() && session.Totals.Sent > 0 { // one that sent nothing learned nothing
+			st.rate = Rate{
+				Learned: session.LearnedPerSecond, InFlight: session.LearnedInFlight,
+				Given: session.GivenPerSecond, Bound: session.BoundInFlight,
+			}
 		}
 		if i == 0 || session.Totals != (journal.Totals{}) {
 			st.at = session.Begin

@@ -82,8 +82,13 @@ type Requests struct {
 
 // Rate is in requests or rows a second.
 type Rate struct {
-	Learned float64 `json:"learned_per_second"` // the limit that was found, in requests; 0: none was
+	Learned float64 `json:"learned_per_second"` // the limit that was found, in requests; 0: none that is sure
 	Average float64 `json:"average_per_second"` // rows that got their outcome in the last session
+
+	// For the screen alone, of the last session that sent anything, as Learned is:
+	InFlight int     `json:"-"` // requests at once that the API takes; 0: no such bound was found
+	Given    float64 `json:"-"` // --rate, in requests; 0: auto
+	Bound    int     `json:"-"` // --concurrency, where nothing else held the run back
 }
 
 func (r *Requests) add(e journal.Entry) {
@@ -124,7 +129,7 @@ func (st *state) summary(s Source, t tally) Summary {
 		Message:   st.last.Message,
 		Rows:      t.Rows,
 		InDoubt:   t.InDoubt,
-		Rate:      Rate{Learned: st.learned},
+		Rate:      st.rate,
 		Sessions:  len(st.sessions),
 		StartedAt: st.last.Begin,
 	}

@@ -15,7 +15,8 @@ type Event struct {
 	Answer  manta.Answer  // Answered
 	Request string        // Sent, Answered: the request id
 	Latency time.Duration // Answered
-	Entry   journal.Entry // Settled
+	Entry   journal.Entry // Settled; Skipped: its Kind alone, as the reports have it
+	Outage  Outage        // OutageLasts
 	Message string        // OutageBegan: the last failure
 }
 
@@ -30,6 +31,14 @@ const (
 	Answered                    // … and was answered, or given up
 	Settled                     // a row has its outcome
 	OutageBegan
+	OutageLasts // the next try has its time
 	OutageEnded
 	Renewed // the credentials were read again and had changed
 )
+
+// Outage is how an outage stands.
+type Outage struct {
+	Since  time.Time // the first failure
+	Next   time.Time // one request will try whether it is over
+	GiveUp time.Time // the run stops if that fails as well
+}

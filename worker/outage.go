@@ -44,6 +44,7 @@ type outage struct {
 	timeout time.Duration             // how long it may last before giveUp is called
 	giveUp  func(why string)          // called, without the lock, when it has
 	changed func(on bool, why string) // called without the lock
+	planned func(Outage)              // called without the lock for each probe; nil: nobody wants to know
 
 	mu       sync.Mutex
 	worked   bool      // something was answered well in this run
@@ -256,6 +257,9 @@ func (o *outage) schedule(now time.Time) (tell func()) {
 	}
 	if why := o.why; !now.Before(end) {
 		return func() { o.giveUp(why) }
+	}
+	if plan := (Outage{o.since, o.probeAt, end}); o.planned != nil {
+		return func() { o.planned(plan) }
 	}
 	return func() {}
 }

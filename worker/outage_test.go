@@ -122,10 +122,21 @@ func TestOutageGivesUp(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &server{from: time.Now(), to: time.Now().Add(time.Hour)}
 		o := newOutage(ctx, 128, time.Minute, func(string) { cancel() }, func(bool, string) {})
+		var plans []Outage
+		o.planned = func(plan Outage) { plans = append(plans, plan) }
 		start := time.Now()
 		done, _ := drive(o, s, 32, 100)
 		if d := time.Since(start); done != 0 || d < time.Minute || d > time.Minute+longestProbe+time.Second {
 			t.Errorf("%d rows done, gave up after %s", done, d)
+		}
+		for i, plan := range plans {
+			late := i > 0 && !plan.Next.After(plans[i-1].Next)
+			if late || plan.Next.After(plan.GiveUp) || plan.Since.Sub(start) > time.Second || plan.GiveUp.Sub(plan.Since) != time.Minute {
+				t.Errorf("probe %d: %+v", i, plan)
+			}
+		}
+		if len(plans) < 4 {
+			t.Errorf("%d probes were told of", len(plans))
 		}
 	})
 }

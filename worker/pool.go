@@ -108,6 +108,7 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 		r.notify(Event{Kind: kind, Message: why})
 	})
 
+	r.outage.planned = func(o Outage) { r.notify(Event{Kind: OutageLasts, Outage: o}) }
 	r.door = newDoor(intake, p.Journal.Intend, func() int { return p.Pace.Soon(ahead) })
 
 	var pool errgroup.Group
@@ -183,7 +184,11 @@ func (r *run) admit(row ingest.Row) (journal.Key, journal.Ref, bool) {
 	case ref.State == journal.Succeeded,
 		ref.State == journal.Failed && !r.RetryFailed,
 		ref.InDoubt && r.HoldInDoubt:
-		r.notify(Event{Kind: Skipped, Row: row})
+		kind := ref.State
+		if kind != journal.Succeeded && kind != journal.Failed {
+			kind = journal.Retryable // held back
+		}
+		r.notify(Event{Kind: Skipped, Row: row, Entry: journal.Entry{Kind: kind}})
 		return key, ref, false
 	}
 	return key, ref, true

@@ -19,7 +19,7 @@ func tokenUntil(expires time.Time) string {
 func TestEstimate(t *testing.T) {
 	dir := t.TempDir()
 	learned := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
-	if err := (pace.Store{Dir: dir, Host: "api.example.com", Bot: "b"}).Save(pace.Memory{Rate: 10, At: learned}); err != nil {
+	if err := (pace.Store{Dir: dir, Host: "api.example.com", Bot: "b"}).Save(pace.Memory{Rate: 10.3, Settled: 10, At: learned}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

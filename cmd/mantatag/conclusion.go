@@ -32,8 +32,9 @@ type conclusion struct {
 	Output   string           `json:"output"`
 	ExitCode int              `json:"exit_code"`
 
-	lang   *lang.Language
-	layout ingest.Layout
+	lang    *lang.Language
+	layout  ingest.Layout
+	learned pace.Memory
 }
 
 type checkedInput struct {
@@ -94,6 +95,7 @@ type previewRequest struct {
 type checkedPace struct {
 	PerSecond float64    `json:"per_second"` // 0: nothing is known
 	Learned   *time.Time `json:"learned_at"` // null: the rate was given, or nothing is known
+	Settled   bool       `json:"settled"`    // it is the limit, or was given
 	Seconds   float64    `json:"seconds"`    // that a run would take; 0: nothing is known
 }
 
@@ -161,10 +163,15 @@ func (o *checkOptions) estimate(c *conclusion, host, token string) error {
 		if err != nil {
 			return usagef("what earlier runs learned of the rate limit cannot be read: %w; mend that, or say with --rate at which rate to reckon", err)
 		}
-		if learned.Rate > 0 {
-			c.Pace.PerSecond, c.Pace.Learned = learned.Rate, &learned.At
+		if learned.Settled == 0 && learned.Accepted == 0 {
+			learned = pace.Memory{} // it is of a version that kept less, and nothing can be said of it
+		}
+		c.learned = learned
+		if c.Pace.PerSecond = cmp.Or(learned.Settled, learned.Kept); !learned.At.IsZero() {
+			c.Pace.Learned = &learned.At
 		}
 	}
+	c.Pace.Settled = o.rate > 0 || c.learned.Settled > 0
 	if most := float64(o.maxRate); most > 0 && c.Pace.PerSecond > most {
 		c.Pace.PerSecond = most
 	}

@@ -78,13 +78,13 @@ func (c *conclusion) printRows(w io.Writer) {
 		return
 	}
 	line(true, rows.Sendable, l.Say("can be sent; of these"))
-	line(rows.Duplicates > 0, rows.Duplicates, l.Say("  ask for the same as one before, and are sent only once"))
+	line(rows.Duplicates > 0, rows.Duplicates, l.Say("  asking for the same as one before, and sent only once"))
 	for _, r := range c.Repeats {
 		fmt.Fprintf(w, "  %12s    %s\n", "", l.Say("line %[1]s: the same as row %[2]s", fmt.Sprint(r.Line), fmt.Sprint(r.First)))
 	}
-	line(rows.Done > 0, rows.Done, l.Say("  are done already, by the job in %[1]s", c.Job))
+	line(rows.Done > 0, rows.Done, l.Say("  done already, by the job in %[1]s", c.Job))
 	line(rows.Refused > 0, rows.Refused, l.Say("  failed in an earlier run of that job: sent again only with --retry-failed"))
-	line(true, rows.ToSend, l.Say("  are to be sent"))
+	line(true, rows.ToSend, l.Say("  to be sent"))
 }
 
 func (c *conclusion) printKinds(w io.Writer, title string, kinds []checkedKind) {
@@ -128,16 +128,8 @@ func (c *conclusion) printRequests(w io.Writer) {
 func (c *conclusion) printTime(w io.Writer) {
 	l := c.lang
 	fmt.Fprintln(w)
-	rate := fmt.Sprintf("%.3g", c.Pace.PerSecond)
-	switch {
-	case c.Rows.ToSend == 0:
-	case c.Pace.PerSecond == 0:
-		fmt.Fprintln(w, l.Say("How long a run takes is known once one has found the API's limit; --rate says what it takes at a given one."))
-	case c.Pace.Learned != nil:
-		fmt.Fprintln(w, l.Say("At %[1]s requests a second, as found on %[2]s, a run takes about %[3]s.",
-			rate, c.Pace.Learned.Local().Format(time.DateOnly), l.Duration(c.duration())))
-	default:
-		fmt.Fprintln(w, l.Say("At %[1]s requests a second a run takes about %[2]s.", rate, l.Duration(c.duration())))
+	if c.Rows.ToSend > 0 {
+		c.printPace(w)
 	}
 	if t := c.Token; t != nil {
 		at := t.Expires.Local().Format("2006-01-02 15:04")
@@ -154,4 +146,32 @@ func (c *conclusion) printTime(w io.Writer) {
 		fmt.Fprintln(w, l.Say("The rows that cannot be sent are in %[1]s.", c.Output))
 	}
 	fmt.Fprintln(w, l.Say("Nothing was sent."))
+}
+
+// printPace says how long a run would take, and by which rate.
+func (c *conclusion) printPace(w io.Writer) {
+	l, m := c.lang, c.learned
+	rate, took := perSecond(l, c.Pace.PerSecond), l.Duration(c.duration())
+	day := m.At.Local().Format(time.DateOnly)
+	switch {
+	case m.At.IsZero() && c.Pace.PerSecond == 0:
+		fmt.Fprintln(w, l.Say("How long a run takes is known once one has found the API's limit; --rate says what it takes at a given one."))
+	case m.At.IsZero():
+		fmt.Fprintln(w, l.Say("At %[1]s requests a second a run takes about %[2]s.", rate, took))
+	case m.Settled > 0:
+		fmt.Fprintln(w, l.Say("At %[1]s requests a second, as found on %[2]s, a run takes about %[3]s.", rate, day, took))
+	case m.Concurrency > 0:
+		fmt.Fprintln(w, l.Say("The last run, on %[1]s, met no limit and made %[2]s requests a second with --concurrency %[3]d: at that a run takes about %[4]s.",
+			day, perSecond(l, m.Kept), m.Concurrency, took))
+	default:
+		if m.InFlight > 0 {
+			fmt.Fprintln(w, l.Say("The API takes about %[1]d requests at once, as found on %[2]s.", m.InFlight, day))
+		} else {
+			fmt.Fprintln(w, l.Say("The API's limit is not settled yet: of the last run, on %[1]s, %[2]d requests were accepted in %[3]s and %[4]d refused.",
+				day, m.Accepted, l.Duration(m.Took), m.Refused))
+		}
+		if m.Kept > 0 {
+			fmt.Fprintln(w, l.Say("At the %[1]s requests a second that it kept, a run takes about %[2]s.", rate, took))
+		}
+	}
 }

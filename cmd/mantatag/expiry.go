@@ -61,7 +61,7 @@ func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 func (p *progress) end(now time.Time, ran time.Duration) time.Time {
 	perSecond := p.pace().Rate
 	if perSecond == 0 && ran >= rateOver {
-		perSecond = float64(p.succeeded.Load()+p.failed.Load()+p.retryable.Load()) / ran.Seconds()
+		perSecond = float64(p.settled.Load()) / ran.Seconds()
 	}
 	left := p.total.Load() - p.done.Load()
 	if perSecond <= 0 || left <= 0 {

@@ -81,7 +81,7 @@ func TestExpiryWarning(t *testing.T) {
 			go func() {
 				for range 10_000 {
 					time.Sleep(100 * time.Millisecond)
-					p.succeeded.Add(1)
+					p.settled.Add(1)
 					p.done.Add(1)
 				}
 			}()

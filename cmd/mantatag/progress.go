@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 	"github.com/schollz/progressbar/v3"
@@ -25,13 +28,20 @@ const (
 	rateOver = 10 * time.Second
 )
 
-// progress counts what the pool tells and shows it: a bar on a terminal,
+// progress counts what the pool tells, and shows it: a line with a bar on a terminal,
 // otherwise a log line every ten seconds.
 type progress struct {
 	total atomic.Int64 // rows of the input, or their mappings; 0 until counted
 	split bool         // a row may ask for several mappings, which are what is counted
 
-	done, succeeded, failed, retryable, sent, throttled atomic.Int64
+	// Of the rows of the input, whatever run their outcome is of: done is the
+	// sum of the others.
+	done, succeeded, failed, retryable, duplicates atomic.Int64
+
+	// Of this run alone.
+	settled, sent, throttled atomic.Int64
+
+	outage atomic.Pointer[worker.Outage] // nil: none is on
 
 	mended, odd atomic.Int64 // cells, by the notes of the rows that were sent
 
@@ -54,9 +64,13 @@ func (p *progress) note(e worker.Event) {
 	case worker.Unsendable:
 		p.done.Add(1)
 		p.failed.Add(1)
+		p.settled.Add(1)
 		p.log.Debug().Int64("row", e.Row.Number).Int64("line", e.Row.Line).Msg(p.lang.Say("this row cannot be sent: %[1]v", e.Row.Err))
-	case worker.Duplicate, worker.Skipped:
+	case worker.Duplicate:
 		p.done.Add(1)
+		p.duplicates.Add(1)
+	case worker.Skipped:
+		p.outcome(e.Entry.Kind)
 	case worker.Sent:
 		p.sent.Add(1)
 	case worker.Answered:
@@ -68,7 +82,8 @@ func (p *progress) note(e worker.Event) {
 				Dur("took", e.Latency).Msg(e.Answer.Message)
 		}
 	case worker.Settled:
-		p.done.Add(1)
+		p.outcome(e.Entry.Kind)
+		p.settled.Add(1)
 		for _, n := range e.Row.Notes {
 			if n.Mended {
 				p.mended.Add(1)
@@ -76,20 +91,28 @@ func (p *progress) note(e worker.Event) {
 				p.odd.Add(1)
 			}
 		}
-		switch e.Entry.Kind {
-		case journal.Succeeded:
-			p.succeeded.Add(1)
-		case journal.Failed:
-			p.failed.Add(1)
-		case journal.Retryable:
-			p.retryable.Add(1)
-		}
 	case worker.OutageBegan:
 		p.log.Warn().Msg(p.lang.Say("the API is not answering properly (%[1]s): pausing, and trying one request at a time", e.Message))
+	case worker.OutageLasts:
+		p.outage.Store(&e.Outage)
 	case worker.OutageEnded:
+		p.outage.Store(nil)
 		p.log.Warn().Msg(p.lang.Say("the API answers again: going on"))
 	case worker.Renewed:
 		p.log.Warn().Msg(p.lang.Say("the token and secret were read again and have changed: going on with the new pair"))
+	}
+}
+
+// outcome counts a row's, of this run or an earlier one.
+func (p *progress) outcome(kind journal.Kind) {
+	p.done.Add(1)
+	switch kind {
+	case journal.Succeeded:
+		p.succeeded.Add(1)
+	case journal.Failed:
+		p.failed.Add(1)
+	case journal.Retryable:
+		p.retryable.Add(1)
 	}
 }
 
@@ -108,7 +131,7 @@ func (p *progress) sayFound() {
 func (p *progress) rate(now time.Time) (perSecond float64, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	settled := p.succeeded.Load() + p.failed.Load() + p.retryable.Load()
+	settled := p.settled.Load()
 	p.samples = append(p.samples, sample{now, settled})
 	for len(p.samples) > 2 && now.Sub(p.samples[0].at) > rateOver {
 		p.samples = p.samples[1:]
@@ -139,34 +162,22 @@ func (p *progress) show(t *terminal, bar bool, stop <-chan struct{}) {
 		case now := <-tick.C:
 			perSecond, left := p.rate(now)
 			line := p.log.Info().Int64("done", p.done.Load()).Int64("succeeded", p.succeeded.Load()).
-				Int64("failed", p.failed.Load()).Int64("retryable", p.retryable.Load()).
+				Int64("failed", p.failed.Load()).Int64("retryable", p.retryable.Load()).Int64("duplicates", p.duplicates.Load()).
 				Int64("rate_limited", p.throttled.Load()).Float64("rows_per_second", round(perSecond))
-			done := p.lang.Number(p.done.Load())
-			said := p.lang.Say("%[1]s %[2]s done", done, p.unit())
 			if total := p.total.Load(); total > 0 {
 				line = line.Int64("rows", total)
-				said = p.lang.Say("%[1]s of %[2]s %[3]s done", done, p.lang.Number(total), p.unit())
 			}
 			if left > 0 {
 				line = line.Float64("eta_seconds", left.Round(time.Second).Seconds())
-				said = p.lang.Say("%[1]s, about %[2]s left", said, p.lang.Duration(left))
 			}
-			line.Msg(said)
+			line.Msg(p.said(now, left))
 		}
 	}
 }
 
 func (p *progress) showBar(t *terminal, stop <-chan struct{}) {
-	bar := progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(t.out),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionSetRenderBlankState(false),
-		progressbar.OptionThrottle(0),
-	)
 	t.mu.Lock()
-	t.clear = func() { _ = bar.Clear() }
+	t.clear = func() { t.line("") }
 	t.mu.Unlock()
 	tick := time.NewTicker(redrawEvery)
 	defer tick.Stop()
@@ -179,17 +190,49 @@ func (p *progress) showBar(t *terminal, stop <-chan struct{}) {
 			t.mu.Unlock()
 			return
 		case now := <-tick.C:
-			text := p.line(now)
+			fields := p.fields(now)
 			t.mu.Lock()
-			if total := p.total.Load(); total > 0 && bar.GetMax64() != total {
-				bar.ChangeMax64(total)
-			}
-			bar.Describe(text)
-			_ = bar.Set64(min(p.done.Load(), max(p.total.Load()-1, 0)))
+			t.line(p.line(fields, t.columns()-spare))
 			t.mu.Unlock()
 		}
 	}
 }
+
+// said is how far the run is, and what it waits for or, if for nothing, how much
+// time is left.
+func (p *progress) said(now time.Time, left time.Duration) string {
+	done := p.lang.Number(p.done.Load())
+	said := p.lang.Say("%[1]s %[2]s done", done, p.unit())
+	if total := p.total.Load(); total > 0 {
+		said = p.lang.Say("%[1]s of %[2]s %[3]s done", done, p.lang.Number(total), p.unit())
+	}
+	outage, pause := p.outage.Load(), p.pause(now)
+	switch {
+	case outage != nil && outage.Next.After(now):
+		return p.lang.Say("%[1]s; the API has not answered properly since %[2]s; next try at %[3]s; gives up at %[4]s", said, timeOfDay(outage.Since), timeOfDay(outage.Next), timeOfDay(outage.GiveUp))
+	case outage != nil:
+		return p.lang.Say("%[1]s; the API has not answered properly since %[2]s; trying now; gives up at %[3]s", said, timeOfDay(outage.Since), timeOfDay(outage.GiveUp))
+	case !pause.IsZero():
+		return p.lang.Say("%[1]s; too many requests for the API: waiting until %[2]s", said, timeOfDay(pause))
+	case left > 0:
+		return p.lang.Say("%[1]s, about %[2]s left", said, p.lang.Duration(left))
+	}
+	return said
+}
+
+// longPause is what is worth telling.
+const longPause = 2 * time.Second
+
+// pause is the end of a pause that lasts; zero: there is none.
+func (p *progress) pause(now time.Time) time.Time {
+	s := p.pace()
+	if left := s.PausedUntil.Sub(now); left > 0 && max(left, s.Pause) > longPause {
+		return s.PausedUntil
+	}
+	return time.Time{}
+}
+
+func timeOfDay(t time.Time) string { return t.Local().Format(time.TimeOnly) }
 
 // unit is what is counted.
 func (p *progress) unit() lang.Word {
@@ -199,22 +242,102 @@ func (p *progress) unit() lang.Word {
 	return lang.Word("rows")
 }
 
-// line is the text beside the bar.
-func (p *progress) line(now time.Time) string {
+// field is a part of the line. The line loses those of the highest rank first
+// where a terminal has no room for all.
+type field struct {
+	rank int
+	text string
+}
+
+// fields are the parts of the line, from left to right.
+func (p *progress) fields(now time.Time) []field {
 	perSecond, left := p.rate(now)
 	rows := p.lang.Number(p.done.Load())
 	if total := p.total.Load(); total > 0 {
 		rows += "/" + p.lang.Number(total)
 	}
-	parts := []string{p.lang.Say("%[1]s %[2]s  %[3]s/s", rows, p.unit(), fmt.Sprintf("%.0f", perSecond))}
+	fields := []field{
+		{0, p.lang.Say("%[1]s %[2]s", rows, p.unit())},
+		{6, p.lang.Say("%[1]s/s", fmt.Sprintf("%.0f", perSecond))},
+	}
 	if left > 0 {
-		parts = append(parts, p.lang.Say("ETA %[1]s", p.lang.Duration(left)))
+		fields = append(fields, field{7, p.lang.Say("ETA %[1]s", p.lang.Duration(left))})
 	}
-	parts = append(parts, p.lang.Say("%[1]d ok  %[2]d failed  %[3]d 429s", p.succeeded.Load(), p.failed.Load(), p.throttled.Load()))
-	if wait := time.Until(p.pace().PausedUntil); wait > time.Second {
-		parts = append(parts, p.lang.Say("waiting %[1]s", p.lang.Duration(wait)))
+	fields = append(fields,
+		field{5, p.lang.Say("%[1]d ok", p.succeeded.Load())},
+		field{4, p.lang.Say("%[1]d failed", p.failed.Load())})
+	if n := p.retryable.Load(); n > 0 {
+		fields = append(fields, field{5, p.lang.Say("%[1]d retryable", n)})
 	}
-	return strings.Join(parts, "  ")
+	if n := p.duplicates.Load(); n > 0 {
+		fields = append(fields, field{7, p.lang.Say("%[1]d repeated", n)})
+	}
+	fields = append(fields, field{8, p.lang.Say("%[1]d 429s", p.throttled.Load())})
+	if outage, pause := p.outage.Load(), p.pause(now); outage != nil {
+		fields = append(fields, field{1, p.lang.Say("no answer since %[1]s", timeOfDay(outage.Since))})
+		if outage.Next.After(now) {
+			fields = append(fields, field{2, p.lang.Say("next try %[1]s", timeOfDay(outage.Next))})
+		}
+		fields = append(fields, field{3, p.lang.Say("gives up %[1]s", timeOfDay(outage.GiveUp))})
+	} else if !pause.IsZero() {
+		fields = append(fields, field{2, p.lang.Say("too many requests:")}, field{1, p.lang.Say("waiting until %[1]s", timeOfDay(pause))})
+	}
+	return fields
+}
+
+const (
+	// spare is what the line leaves free of a terminal's width, for the ^C that
+	// the terminal itself writes behind it: a line that wraps is never wiped.
+	spare = 3
+
+	// aroundBar are the columns of a bar that are not its inside, such as
+	// "  12% [" and "]".
+	aroundBar = 8
+
+	shortestBar, longestBar = 10, 24
+)
+
+// line is what of the fields has room in so many columns, and behind them the
+// bar if there is room for it as well.
+func (p *progress) line(fields []field, columns int) string {
+	text := fit(fields, columns)
+	total, room := p.total.Load(), columns-lang.Width(text)-aroundBar
+	if total == 0 || room < shortestBar {
+		return text
+	}
+	bar := progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(io.Discard),
+		progressbar.OptionSetTheme(progressbar.ThemeASCII), // a terminal may draw other blocks in two columns
+		progressbar.OptionSetWidth(min(room, longestBar)),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetRenderBlankState(false),
+		progressbar.OptionThrottle(0),
+	)
+	_ = bar.Set64(min(p.done.Load(), total-1))
+	bar.Describe(text)
+	return strings.Trim(bar.String(), "\r ")
+}
+
+// fit joins the fields, leaving out as many as it has to.
+func fit(fields []field, columns int) string {
+	join := func() string {
+		var texts []string
+		for _, f := range fields {
+			texts = append(texts, f.text)
+		}
+		return strings.Join(texts, "  ")
+	}
+	for len(fields) > 1 && lang.Width(join()) > columns {
+		least := slices.MaxFunc(fields, func(a, b field) int { return a.rank - b.rank })
+		fields = slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f == least })
+	}
+	text := join()
+	for lang.Width(text) > max(columns, 0) {
+		_, last := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-last]
+	}
+	return text
 }
 
 func round(x float64) float64 { return math.Round(x*10) / 10 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,7 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 
 	fmt.Fprintln(w)
 	note := func(when bool, text string) {
-		if when {
+		if when && text != "" {
 			fmt.Fprintf(w, "  %s\n", text)
 		}
 	}
@@ -75,7 +76,7 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 	note(s.InDoubt > 0, l.Say("%[1]d were sent without an answer, so they may have been done (mantatag_in_doubt).", s.InDoubt))
 	note(sent > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), s.Requests.RateLimited))
 	note(sent == 0, l.Say("Nothing was sent."))
-	note(s.Rate.Learned > 0, l.Say("The API allows about %[1]s requests a second.", fmt.Sprintf("%.3g", s.Rate.Learned)))
+	note(true, sayPace(l, s.Summary))
 	note(page != "", l.Say("Report: %[1]s", page))
 	note(s.unwritten, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
 
@@ -85,6 +86,59 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 	if left != "" {
 		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), left)
 	}
+}
+
+// sayPace says what is known of the API's limit, or what else held the run back;
+// "" where there is nothing to say.
+func sayPace(l *lang.Language, s report.Summary) string {
+	limited := s.Requests.RateLimited
+	switch {
+	case s.Rate.Given > 0:
+		return l.Say("The run was paced at the %[1]s requests a second of --rate.", perSecond(l, s.Rate.Given))
+	case s.Rate.InFlight > 0:
+		return l.Say("The API takes about %[1]d requests at once.", s.Rate.InFlight)
+	case s.Rate.Learned > 0:
+		return l.Say("The API allows about %[1]s requests a second.", perSecond(l, s.Rate.Learned))
+	case limited > 0 && s.FinishedAt != nil:
+		return l.Say("The API's limit is not settled yet: %[1]d requests were accepted and %[2]d refused.", s.Requests.Sent-limited, limited)
+	case limited == 0 && s.Rate.Bound > 0:
+		return l.Say("No limit of the API was met: --concurrency (%[1]d) is what held the run back.", s.Rate.Bound)
+	}
+	return ""
+}
+
+// perSecond is a rate as it is said.
+func perSecond(l *lang.Language, rate float64) string {
+	if rate >= 100 {
+		return l.Number(int64(math.Round(rate)))
+	}
+	return fmt.Sprintf("%.3g", rate)
+}
+
+// briefly says what went wrong, for who sees no table: which input, how many
+// rows, and where they are.
+func briefly(l *lang.Language, s report.Summary) []string {
+	input, unit := filepath.Base(s.Input.Path), lang.Word("rows")
+	if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
+		unit = "mappings"
+	}
+	var lines []string
+	if s.StoppedBy != "" {
+		lines = append(lines, l.Say("%[1]s: %[2]s", input, s.Message))
+	}
+	if n := s.Rows.Failed; n > 0 {
+		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s failed, see %[5]s", input, n, s.Rows.Read, unit, outcomeFile(s, "failed")))
+	}
+	if n := s.Rows.Retryable; n > 0 {
+		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s are retryable, see %[5]s", input, n, s.Rows.Read, unit, outcomeFile(s, "retryable")))
+	}
+	if n := s.Rows.Pending; n > 0 {
+		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s are pending, in the job %[5]s", input, n, s.Rows.Read, unit, s.Job))
+	}
+	if lines == nil {
+		lines = append(lines, l.Say("%[1]s: %[2]s", input, s.Message))
+	}
+	return lines
 }
 
 // outcomeFile is the path of the rows with an outcome.

@@ -327,7 +327,10 @@ func (s *session) run(ctx context.Context) error {
 
 	learned := pacer.Status().Learned
 	s.remember(learned)
-	end := journal.Session{End: time.Now(), LearnedPerSecond: learned.Rate}
+	end := journal.Session{
+		End: time.Now(), LearnedPerSecond: learned.Settled, LearnedInFlight: learned.InFlight,
+		GivenPerSecond: float64(s.rate), BoundInFlight: learned.Concurrency,
+	}
 	if stopped != nil {
 		end.StoppedBy, end.Message, end.Terminated = stopped.By, stopped.Message, terminated(stopped)
 	}
@@ -524,7 +527,9 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		}
 	}
 	if s.quiet && summary.ExitCode != 0 {
-		fmt.Fprintln(os.Stderr, "mantatag:", summary.Message)
+		for _, line := range briefly(s.lang, summary) {
+			fmt.Fprintln(os.Stderr, "mantatag:", line)
+		}
 		if left != "" {
 			fmt.Fprintln(os.Stderr, s.lang.Say("go on with: %[1]s", left))
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
+
+	"mantatag/cmd/mantatag/lang"
 )
 
 // The rules of what a person sees: the result, and nothing else, goes to
@@ -23,6 +26,31 @@ type terminal struct {
 	// clear wipes the progress bar, so that a line can be written in its
 	// place; nil where there is no bar.
 	clear func()
+	drawn int // columns of the line that is there now
+}
+
+// line writes a line in the place of the one that is there, without ending it.
+// The lock is held.
+func (t *terminal) line(text string) {
+	width := lang.Width(text)
+	// Whatever else is there, such as the ^C that a terminal writes: but for
+	// the last column, where some terminals wrap.
+	wiped := 0
+	if t.drawn > 0 {
+		wiped = max(t.columns()-1, width)
+	}
+	fmt.Fprintf(t.out, "\r%s%s", lang.Pad("", wiped), "\r"+text)
+	t.drawn = width
+}
+
+// columns is the terminal's width.
+func (t *terminal) columns() int {
+	if f, ok := t.out.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 80
 }
 
 // Write writes whole lines, wiping the progress bar first.

@@ -78,7 +78,11 @@ type Session struct {
 	// Terminated says that the interrupt was a SIGTERM.
 	Terminated bool `json:"terminated,omitempty"`
 
-	LearnedPerSecond float64 `json:"learned_per_second,omitempty"` // 0: nothing was learned
+	// What there is to say of its pace, known at its end.
+	LearnedPerSecond float64 `json:"learned_per_second,omitempty"` // the limit that was found; 0: none that is sure
+	LearnedInFlight  int     `json:"learned_in_flight,omitempty"`  // requests at once that the API takes; 0: no such bound was found
+	GivenPerSecond   float64 `json:"given_per_second,omitempty"`   // --rate; 0: auto
+	BoundInFlight    int     `json:"bound_in_flight,omitempty"`    // --concurrency, where nothing else held the run back
 
 	// Totals is counted by the journal; what a caller puts here is ignored.
 	Totals Totals `json:"totals,omitzero"`

@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	// ErrLocked: another run has the job.
-	ErrLocked = errors.New("the job is already running; wait for that run to end, or stop it")
+	// ErrLocked: another run has the job. The error that wraps it is a LockedError.
+	ErrLocked = errors.New("the job is already running")
 
 	// ErrVersion: the journal is of a version that this program does not know.
 	ErrVersion = errors.New("the journal was written by a newer mantatag; update mantatag and run the same command again")
@@ -20,6 +20,15 @@ var (
 	// ErrClosed: the journal was closed, or was opened by View.
 	ErrClosed = errors.New("the journal is not open for writing")
 )
+
+// LockedError says which job another run has.
+type LockedError struct{ Dir string }
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("the job in %s is already running; wait for that run to end, or stop it", e.Dir)
+}
+
+func (e *LockedError) Unwrap() error { return ErrLocked }
 
 // DiskError says that a file of the job could not be read or written. After
 // one, nothing more is written to the journal.

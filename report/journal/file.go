@@ -103,7 +103,7 @@ func lock(dir string) (*flock.Flock, error) {
 		}
 		l.Unlock()
 	}
-	return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
+	return nil, &LockedError{dir}
 }
 
 // Running reports whether a run has the job of the folder dir. It changes

@@ -129,8 +129,8 @@ func (j *Journal) Begin(s Session) error {
 }
 
 // End records the end of the run that Begin began, durably, with all that was
-// appended before. Its End, StoppedBy, Message, Terminated and LearnedPerSecond are taken
-// from s.
+// appended before. All that is known only then is taken from s: its End, why it
+// ended, and what there is to say of its pace.
 func (j *Journal) End(s Session) error {
 	if err := j.Flush(); err != nil {
 		return err
@@ -143,7 +143,8 @@ func (j *Journal) End(s Session) error {
 	}
 	ended := j.sessions[n-1].Session
 	j.mu.Unlock()
-	ended.End, ended.StoppedBy, ended.Message, ended.Terminated, ended.LearnedPerSecond = s.End, s.StoppedBy, s.Message, s.Terminated, s.LearnedPerSecond
+	ended.End, ended.StoppedBy, ended.Message, ended.Terminated = s.End, s.StoppedBy, s.Message, s.Terminated
+	ended.LearnedPerSecond, ended.LearnedInFlight, ended.GivenPerSecond, ended.BoundInFlight = s.LearnedPerSecond, s.LearnedInFlight, s.GivenPerSecond, s.BoundInFlight
 	_, ended, err := j.appendSession(ended)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ type gate struct {
 	fresh       int // of these, admitted since the last stop
 	log         sendLog
 	took        time.Duration // from Send to Done, of late
+	seen        evidence
 }
 
 // pass is one request's way through the gate.
@@ -38,6 +39,7 @@ func newGate(o Options, now time.Time) *gate {
 		law:         law,
 		bucket:      rate.NewLimiter(limit(law.pace()), burst(law)),
 		concurrency: max(1, o.Concurrency),
+		seen:        evidence{known: o.Memory.Settled},
 	}
 }
 
@@ -174,6 +176,7 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 		// One that asked after a silence and stalled has no say once another has found out.
 		Stale: p.stop != before.Stops || p.sent.Before(before.resumed),
 	}, now)
+	g.seen.add(before, g.law, p, r, now, g.concurrency)
 	g.adjust(now)
 	if g.law.Stops != before.Stops {
 		g.fresh = 0
@@ -200,7 +203,8 @@ func (g *gate) status(now time.Time) Status {
 	return Status{
 		Rate:        g.law.Rate,
 		PausedUntil: g.law.Until,
+		Pause:       g.law.pause,
 		InFlight:    g.inFlight,
-		Learned:     g.law.Learned(now),
+		Learned:     g.seen.tell(g.law.Learned(now), g.law, g.concurrency),
 	}
 }

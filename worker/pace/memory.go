@@ -23,6 +23,18 @@ type Memory struct {
 	Patience int           `json:"patience,omitempty"`  // how sure the figure is: how many requests between trials of more
 	Refusals int           `json:"refusals"`            // it took to find out
 	At       time.Time     `json:"at"`                  // when that run ended
+
+	// For words alone:
+
+	Settled  float64       `json:"settled_per_second,omitempty"` // what can be told as the limit of the rate; 0: none can be yet
+	Kept     float64       `json:"kept_per_second,omitempty"`    // accepted by that run outside its first burst; 0: it was too short to say
+	Accepted int           `json:"accepted,omitempty"`           // by that run in all
+	Refused  int           `json:"refused,omitempty"`
+	Took     time.Duration `json:"took_ns,omitempty"`
+
+	// Concurrency was the bound on those in flight of a run that met no limit, and
+	// all that held it back. Rate is 0 then.
+	Concurrency int `json:"concurrency,omitempty"`
 }
 
 // String says it in words, "" for the zero Memory.
@@ -109,16 +121,19 @@ func (s Store) Load(now time.Time) (Memory, error) {
 // sensible keeps what a hand or a fault has written from stalling a run. A window
 // of an hour may have been learned as up to two.
 func (m Memory) sensible() bool {
-	return m.Rate >= 1.0/3600 && m.Rate <= 1e6 &&
+	unlimited := m.Rate == 0 && m.Concurrency > 0 && m.Kept > 0
+	return (m.Rate >= 1.0/3600 || unlimited) && m.Rate <= 1e6 &&
+		m.Settled >= 0 && m.Settled <= 1e6 && m.Kept >= 0 && m.Kept <= 1e6 &&
+		m.Accepted >= 0 && m.Refused >= 0 && m.Took >= 0 && m.Concurrency >= 0 &&
 		m.Window >= 0 && m.Window <= 2*LongestPause &&
 		m.Burst >= 0 && m.Burst <= mostCount && m.InFlight >= 0 &&
 		m.Patience >= 0 && m.Patience <= mostCount && m.Refusals >= 0
 }
 
-// Save keeps m, unless it is zero. It writes a new file and renames it, so that
+// Save keeps m, unless it has nothing to say. It writes a new file and renames it, so that
 // runs that save at the same time leave one whole memory, the last one's.
 func (s Store) Save(m Memory) error {
-	if m.Rate <= 0 {
+	if m.Rate <= 0 && m.Concurrency == 0 {
 		return nil
 	}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {

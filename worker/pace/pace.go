@@ -188,10 +188,11 @@ const (
 
 // Status is what can be told of the pace at a moment.
 type Status struct {
-	Rate        float64   // requests a second; 0: as latency allows
-	PausedUntil time.Time // zero, or past: no pause
-	InFlight    int       // stalled ones not counted
-	Learned     Memory    // to be saved at the end of a run; zero if no limit was met
+	Rate        float64       // requests a second; 0: as latency allows
+	PausedUntil time.Time     // zero, or past: no pause
+	Pause       time.Duration // after a refusal: how long it is in all
+	InFlight    int           // stalled ones not counted
+	Learned     Memory        // to be saved at the end of a run; zero if there is nothing to say
 }
 
 // Expect tells, as Options.Rows does, about how many requests there will be,

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
@@ -69,6 +70,13 @@ func New(name string) *Language {
 	for key, text := range texts {
 		if err := b.SetString(tag, key, text); err != nil {
 			panic(fmt.Sprintf("%s: %v", key, err)) // a text of ours that is no format
+		}
+	}
+	if name == English {
+		for key, one := range singular {
+			if err := b.Set(tag, key, plural.Selectf(1, "", plural.One, one, plural.Other, key)); err != nil {
+				panic(fmt.Sprintf("%s: %v", key, err))
+			}
 		}
 	}
 	return &Language{name, message.NewPrinter(tag, message.Catalog(b)), plain}
@@ -149,6 +157,7 @@ func (l *Language) Error(err error) string {
 		fault    *ingest.Fault
 		disk     *journal.DiskError
 		host     *journal.HostError
+		locked   *journal.LockedError
 	)
 	switch {
 	case errors.As(err, &sentence):
@@ -162,8 +171,8 @@ func (l *Language) Error(err error) string {
 		return l.Say("the job %[1]s belongs to the API host %[2]s, not %[3]s; give another --job, or --fresh to start over", host.Dir, host.Job, host.Host)
 	case errors.As(err, &disk):
 		return l.Say("the job's file %[1]s cannot be used: %[2]v; what was recorded is safe: mend the cause and run the same command again", disk.File, disk.Err)
-	case errors.Is(err, journal.ErrLocked):
-		return l.Say("the job is already running; wait for that run to end, or stop it")
+	case errors.As(err, &locked):
+		return l.Say("the job in %[1]s is already running; wait for that run to end, or stop it", locked.Dir)
 	case errors.Is(err, journal.ErrVersion):
 		return l.Say("the journal was written by a newer mantatag; update mantatag and run the same command again")
 	}
@@ -232,14 +241,18 @@ func keyed(texts ...map[string]string) map[string]string {
 	return all
 }
 
-// Pad fills s up with spaces to a number of columns of a terminal, of which a
-// Chinese character takes two.
+// Pad fills s up with spaces to a number of columns of a terminal.
 func Pad(s string, columns int) string {
+	return s + strings.Repeat(" ", max(columns-Width(s), 0))
+}
+
+// Width is how many columns of a terminal s takes: a Chinese character two.
+func Width(s string) (columns int) {
 	for _, r := range s {
-		columns--
+		columns++
 		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
-			columns--
+			columns++
 		}
 	}
-	return s + strings.Repeat(" ", max(columns, 0))
+	return columns
 }

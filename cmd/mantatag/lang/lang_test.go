@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -106,6 +107,7 @@ var internals = map[string]string{
 	"a row's task panicked":                                    "the panic itself is shown",
 	"line too long":                                            "becomes a CorruptError",
 	"long row":                                                 "becomes a fault of the row",
+	"the job is already running":                               "comes within a LockedError",
 	"the journal is damaged":                                   "comes within a CorruptError",
 	"the answer to the renewal was lost":                       "comes within an error that has a sentence",
 	"the API refused to renew the pair":                        "likewise",
@@ -120,7 +122,7 @@ func internal(call *ast.CallExpr) bool {
 
 // plain are the calls of fmt.Errorf that are left: their errors are told apart
 // by what they wrap, which has its sentence.
-var plain = []string{"%s: %w", "%s is of version %d: %w", "%v"}
+var plain = []string{"%s is of version %d: %w", "%v"}
 
 var words = regexp.MustCompile(`[a-z]{2,} [a-z]+`)
 
@@ -197,6 +199,18 @@ func TestEverySentenceHasItsTraditionalChinese(t *testing.T) {
 	for key := range zh {
 		if _, ok := all[key]; !ok {
 			t.Errorf("%q is said nowhere any more", key)
+		}
+	}
+}
+
+func TestSingularsAreOfSentences(t *testing.T) {
+	all := keys(t)
+	for key, one := range singular {
+		if _, ok := all[key]; !ok {
+			t.Errorf("%q is said nowhere any more", key)
+		}
+		if want, got := arguments(key), arguments(one); !maps.Equal(want, got) {
+			t.Errorf("%q: the arguments are %v, not %v", key, got, want)
 		}
 	}
 }

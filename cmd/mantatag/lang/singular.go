@@ -1,0 +1,17 @@
+package lang
+
+// singular are English sentences as they are said of one: where argument 1 is 1.
+// Chinese has no plural.
+var singular = map[string]string{
+	"%[1]d of them had their outcome from an earlier run.":                                                                                  "%[1]d of them had its outcome from an earlier run.",
+	"%[1]d ask for the same as a row before them, and share its outcome.":                                                                   "%[1]d asks for the same as a row before it, and shares its outcome.",
+	"%[1]d were sent without an answer, so they may have been done (mantatag_in_doubt).":                                                    "%[1]d was sent without an answer, so it may have been done (mantatag_in_doubt).",
+	"%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.":                                                            "%[1]d request in %[2]s, %[3]d of them over the rate limit and sent again.",
+	"The API's limit is not settled yet: %[1]d requests were accepted and %[2]d refused.":                                                   "The API's limit is not settled yet: %[1]d request was accepted and %[2]d refused.",
+	"one tag on one client each, of %[1]d rows":                                                                                             "one tag on one client each, of %[1]d row",
+	"mappings in all, of %[1]d rows":                                                                                                        "mappings in all, of %[1]d row",
+	"%[1]d lines above the header are passed over.":                                                                                         "%[1]d line above the header is passed over.",
+	"… and %[1]d kinds more; --json has them all":                                                                                           "… and %[1]d kind more; --json has them all",
+	"%[1]d cells look odd and were sent as they are; mantatag check lists them":                                                             "%[1]d cell looks odd and was sent as it is; mantatag check lists it",
+	"%[1]d rows in a row were refused with no success between (the last: %[2]s); check the tag and the ids, or raise --stop-after-failures": "%[1]d row was refused with no success before it (%[2]s); check the tag and the ids, or raise --stop-after-failures",
+}
