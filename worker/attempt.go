@@ -29,7 +29,7 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt, answered: answered}
 	for {
 		id := r.requestID()
-		if err := r.door.enter(r.about(a, journal.Entry{Kind: journal.Intent, Request: id})); err != nil {
+		if err := r.door.enter(r.about(a, journal.Entry{Kind: journal.Intent, Request: id}), len(a.streaks) > 0); err != nil {
 			if r.intake.Err() == nil {
 				r.diskFailed(err)
 			}

@@ -37,16 +37,24 @@ func newDoor(intake context.Context, intend func([]journal.Intention), places fu
 
 // enter takes a place and returns when the intent, of which it sets the time,
 // is durable. It fails if intake ends before it has a place, or the journal
-// cannot be written.
-func (d *door) enter(intent journal.Entry) error {
+// cannot be written. A row that has failed takes one more than there are: during
+// an outage those behind the door may all be such as will fail, and it is the
+// one to show that the server works.
+func (d *door) enter(intent journal.Entry, failed bool) error {
 	durable := make(chan error, 1)
 	d.mu.Lock()
 	if d.shut != nil {
 		d.mu.Unlock()
 		return d.shut
 	}
-	d.queue = append(d.queue, journal.Intention{Entry: intent, Durable: durable})
-	d.open()
+	if failed {
+		intent.At = time.Now()
+		d.intend([]journal.Intention{{Entry: intent, Durable: durable}})
+		d.behind++
+	} else {
+		d.queue = append(d.queue, journal.Intention{Entry: intent, Durable: durable})
+		d.open()
+	}
 	d.mu.Unlock()
 	return <-durable
 }

@@ -57,8 +57,10 @@ type outage struct {
 	declared []int // streaks that were outages
 	room     int   // how many may be in flight; 0 is no bound
 	inFlight int
+	probed   int // probes that failed
 	pause    time.Duration
 	probeAt  time.Time
+	waiting  []*waiter     // for the end of an outage, in the order in which they came
 	wake     chan struct{} // closed and replaced whenever a waiter should look again
 
 	// Who can still show what a streak is: the rows in the pool that do not
@@ -97,11 +99,19 @@ type permit struct {
 // returns ends when the next outage begins, or intake does: a request that has
 // not left by then must not. It fails when intake ends.
 func (o *outage) enter(failed []int) (context.Context, *permit, error) {
+	me := &waiter{failed: failed}
+	defer o.gone(me)
 	for {
 		o.mu.Lock()
 		wake := o.wake
 		pause := time.Until(o.probeAt)
 		full := o.room > 0 && o.inFlight >= o.room
+		if !full && o.on {
+			if !slices.Contains(o.waiting, me) {
+				o.waiting = append(o.waiting, me)
+			}
+			full = pause <= 0 && o.prober() != me
+		}
 		if !full && !(o.on && pause > 0) {
 			o.inFlight++
 			era, p := o.era, &permit{outages: len(o.declared), failed: failed}
@@ -120,6 +130,38 @@ func (o *outage) enter(failed []int) (context.Context, *permit, error) {
 		case <-wake:
 		case <-timer:
 		}
+	}
+}
+
+// waiter is a row that waits for the end of an outage.
+type waiter struct{ failed []int }
+
+// prober is the row that asks whether an outage is over: in turn the last to have
+// come of those that have not failed, which has the least to do with those that
+// have, and the first of those that have. So neither a hundred rows one after the
+// other that are at fault themselves nor those that fail only once keep a server
+// that works from being seen at work.
+func (o *outage) prober() *waiter {
+	again := o.probed%2 == 1
+	pick := o.waiting[len(o.waiting)-1]
+	for _, w := range slices.Backward(o.waiting) {
+		if len(w.failed) > 0 == again {
+			pick = w
+			if !again {
+				break
+			}
+		}
+	}
+	return pick
+}
+
+// gone takes a waiter out, and lets the others look whether it is their turn.
+func (o *outage) gone(w *waiter) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if i := slices.Index(o.waiting, w); i >= 0 {
+		o.waiting = slices.Delete(o.waiting, i, i+1)
+		o.wakeAll()
 	}
 }
 
@@ -207,6 +249,7 @@ func (o *outage) fail(p *permit, why string, stalled bool) (streak int, tell fun
 	now := time.Now()
 	streak, o.why = o.streak, why
 	if o.on {
+		o.probed++
 		o.pause = min(2*o.pause, longestProbe)
 		return streak, o.schedule(now)
 	}
@@ -236,7 +279,7 @@ func (o *outage) begin(now time.Time) (tell func()) {
 	o.declared = append(o.declared, o.streak)
 	// Requests in flight until now may stall for long; a probe does not wait
 	// for them.
-	o.on, o.room, o.inFlight, o.pause = true, 1, 0, firstProbe
+	o.on, o.room, o.inFlight, o.probed, o.pause = true, 1, 0, 0, firstProbe
 	o.endEra()
 	o.era, o.endEra = context.WithCancel(o.intake)
 	o.decide()
