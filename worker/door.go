@@ -59,6 +59,21 @@ func (d *door) enter(intent journal.Entry, failed bool) error {
 	return <-durable
 }
 
+// farthest lets in the row that came last, whose turn is the farthest: if those
+// behind the door fail it may be that only they do.
+func (d *door) farthest() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.shut != nil || len(d.queue) == 0 {
+		return
+	}
+	last := len(d.queue) - 1
+	d.queue[last].Entry.At = time.Now()
+	d.intend(d.queue[last:])
+	d.queue = d.queue[:last]
+	d.behind++
+}
+
 // leave gives the place back.
 func (d *door) leave() {
 	d.mu.Lock()

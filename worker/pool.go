@@ -108,8 +108,11 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 		r.notify(Event{Kind: kind, Message: why})
 	})
 
-	r.outage.planned = func(o Outage) { r.notify(Event{Kind: OutageLasts, Outage: o}) }
 	r.door = newDoor(intake, p.Journal.Intend, func() int { return p.Pace.Soon(ahead) })
+	r.outage.planned = func(o Outage) {
+		r.notify(Event{Kind: OutageLasts, Outage: o})
+		r.door.farthest()
+	}
 
 	var pool errgroup.Group
 	pool.SetLimit(p.places())

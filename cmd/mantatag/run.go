@@ -433,7 +433,10 @@ func (s *session) count(ctx context.Context, p *progress, pacer *pace.Pacer) {
 	// The run meets the same error and says it.
 	if n, err := ingest.Count(ctx, s.input, s.read); err == nil {
 		p.total.Store(n)
-		pacer.Expect(int(n))
+		for _, earlier := range s.journal.Sessions() {
+			n -= earlier.Totals.Succeeded + earlier.Totals.Failed
+		}
+		pacer.Expect(int(max(0, n)))
 	}
 }
 
