@@ -119,7 +119,7 @@ func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer
 	expired := a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized
 	if l.ask != nil && expired {
 		if err := l.ask(ctx); err != nil {
-			return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the token has expired and --renew failed: %w", err)}
+			return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the token has expired and --renew did not help: %w", err)}
 		}
 		if fresh, ok := l.reread(ctx, used); ok {
 			return fresh, nil

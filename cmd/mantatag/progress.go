@@ -99,7 +99,7 @@ func (p *progress) note(e worker.Event) {
 		p.outage.Store(nil)
 		p.log.Warn().Msg(p.lang.Say("the API answers again: going on"))
 	case worker.Renewed:
-		p.log.Warn().Msg(p.lang.Say("the token and secret were read again and have changed: going on with the new pair"))
+		p.log.Warn().Msg(p.lang.Say("there is a new token and secret, read again or renewed: going on with them"))
 	}
 }
 

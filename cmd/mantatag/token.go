@@ -92,7 +92,7 @@ func (l *login) renewOnce(api *url.URL, bot string) {
 	files, asked := *l, false
 	l.ask = func(ctx context.Context) error {
 		if asked {
-			return sayf("the pair has been renewed in this run already")
+			return sayf("the pair has been renewed in this run already, and a run renews it once; run the same command again to go on with a new one")
 		}
 		asked = true
 		_, err := files.renewFiles(ctx, api, bot)

@@ -3,6 +3,7 @@ package lang
 // singular are English sentences as they are said of one: where argument 1 is 1.
 // Chinese has no plural.
 var singular = map[string]string{
+	"%[1]d are on their way: sent or about to be, and not answered yet.":                                                                    "%[1]d is on its way: sent or about to be, and not answered yet.",
 	"%[1]d of them had their outcome from an earlier run.":                                                                                  "%[1]d of them had its outcome from an earlier run.",
 	"%[1]d ask for the same as a row before them, and share its outcome.":                                                                   "%[1]d asks for the same as a row before it, and shares its outcome.",
 	"%[1]d were sent without an answer, so they may have been done (mantatag_in_doubt).":                                                    "%[1]d was sent without an answer, so it may have been done (mantatag_in_doubt).",
