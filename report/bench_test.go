@@ -95,7 +95,7 @@ func finished(b *testing.B, dir string, n int) Source {
 		}
 		e.Key = journal.NewKey(testHost, testBot, "vip-2026", "", "line", id)
 		e.Row, e.At = int64(i+1), began.Add(time.Duration(i)*time.Millisecond)
-		if err := j.Append(b.Context(), e); err != nil {
+		if err := j.Append(e, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -61,7 +61,7 @@ func TestEveryRowOnce(t *testing.T) {
 				return 0
 			})
 			for _, e := range batch[:min(len(batch), 25)] {
-				b.must(b.j.Append(t.Context(), e))
+				b.must(b.j.Append(e, nil))
 			}
 			b.now = b.now.Add(time.Hour)
 			if rnd.IntN(2) == 0 {

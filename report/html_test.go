@@ -20,9 +20,9 @@ func TestPageIsHarmless(t *testing.T) {
 	b.src.Bot = attack
 	b.src.StoppedBy, b.src.Message = "config", attack
 	b.begin()
-	b.must(b.j.Append(t.Context(), journal.Entry{
+	b.must(b.j.Append(journal.Entry{
 		Kind: journal.Failed, Key: journal.NewKey(testHost, attack, "t1", "c1", "", ""), At: b.now, Status: 404, Reason: attack,
-	}))
+	}, nil))
 	b.end("", "")
 	b.src.Options.BotID = ""
 	b.write()

@@ -95,7 +95,7 @@ func (b *job) add(m ingest.Mapping, row int64, entries ...journal.Entry) {
 		b.now = b.now.Add(100 * time.Millisecond)
 		e.Key = journal.NewKey(testHost, testBot, m.TagID, m.ClientID, m.Platform, m.PlatformClientID)
 		e.Row, e.At = row, b.now
-		b.must(b.j.Append(b.t.Context(), e))
+		b.must(b.j.Append(e, nil))
 	}
 	b.must(b.j.Flush())
 }

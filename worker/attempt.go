@@ -18,6 +18,7 @@ type attempts struct {
 	key     journal.Key
 	streaks []int // of the failures so far: see outage.spent
 	inDoubt bool
+	ticket  *pace.Ticket // of the last request
 
 	answered func() // lets the row after the first one in
 }
@@ -35,24 +36,27 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 			}
 			return
 		}
-		permit, ticket, cred, ok := r.wait(a)
+		permit, cred, ok := r.wait(a)
 		r.door.leave()
 		if !ok {
-			r.record(a, journal.Entry{Kind: journal.Unsent})
+			r.append(r.about(a, journal.Entry{Kind: journal.Unsent}), nil)
 			return
 		}
 		r.notify(Event{Kind: Sent, Row: row, Request: id})
 		start := time.Now()
-		stall := r.watch(ticket, permit, answered)
+		stall := r.watch(a.ticket, permit, answered)
 		answer := r.Client.Tag(r.ctx, cred, id, manta.Mapping(row.Mapping))
 		stall.Stop()
 		latency := time.Since(start)
 		if answer.Class == manta.Tagged || answer.Class == manta.RowRefused {
 			r.took(latency)
 		}
-		ticket.Done(reply(answer))
+		awaited := a.ticket.Done(reply(answer))
 		r.notify(Event{Kind: Answered, Row: row, Request: id, Answer: answer, Latency: latency})
 		again, pause := r.settle(a, permit, cred, answer)
+		if awaited {
+			r.Journal.Hurry()
+		}
 		answered()
 		if !again || !r.sleep(pause) {
 			return
@@ -63,11 +67,11 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 // wait returns when a request whose intent is durable may leave, which it must
 // do at once; false if intake ended before. It waits out pauses and outages,
 // also one that begins while the request has its ticket already.
-func (r *run) wait(a *attempts) (*permit, *pace.Ticket, manta.Credentials, bool) {
+func (r *run) wait(a *attempts) (*permit, manta.Credentials, bool) {
 	for {
 		era, permit, err := r.outage.enter(a.streaks)
 		if err != nil {
-			return nil, nil, manta.Credentials{}, false
+			return nil, manta.Credentials{}, false
 		}
 		ticket, err := r.Pace.Wait(era)
 		if err != nil {
@@ -75,11 +79,11 @@ func (r *run) wait(a *attempts) (*permit, *pace.Ticket, manta.Credentials, bool)
 			continue // an outage began, or intake ended
 		}
 		cred := r.login.current() // waits for one who renews them
-		if era.Err() != nil {
-			ticket.Cancel()
-		} else if ticket.Send() {
-			return permit, ticket, cred, true
+		if era.Err() == nil && ticket.Send() {
+			a.ticket = ticket
+			return permit, cred, true
 		}
+		ticket.Free()
 		r.outage.leave(permit)
 	}
 }
@@ -152,15 +156,17 @@ func (r *run) exhausted(a *attempts) bool {
 		return false
 	}
 	a.answered()
+	a.ticket.Free()
 	return r.outage.judged(a.streaks) && r.outage.spent(a.streaks) >= r.Attempts
 }
 
-// record writes an entry about the row, and reports false if it could not: then
-// the run stops, since no outcome may be claimed that is not on disk.
+// record writes what became of a request, and reports false if it could not: then
+// the run stops, since no outcome may be claimed that is not on disk. The request
+// keeps its place until the entry is written: so what was sent and is in doubt after
+// a kill is never more than may be in flight.
 func (r *run) record(a *attempts, e journal.Entry) bool {
 	e = r.about(a, e)
-	if err := r.Journal.Append(r.ctx, e); err != nil {
-		r.diskFailed(err)
+	if !r.append(e, a.ticket.Free) {
 		return false
 	}
 	switch e.Kind {
@@ -168,6 +174,14 @@ func (r *run) record(a *attempts, e journal.Entry) bool {
 		r.notify(Event{Kind: Settled, Row: a.row, Entry: e})
 	}
 	return true
+}
+
+func (r *run) append(e journal.Entry, written func()) bool {
+	err := r.Journal.Append(e, written)
+	if err != nil {
+		r.diskFailed(err)
+	}
+	return err == nil
 }
 
 func (r *run) diskFailed(err error) {

@@ -57,7 +57,7 @@ func (r *run) watch(t *pace.Ticket, p *permit, answered func()) *time.Timer {
 		defer r.catch()
 		r.outage.stalled(p, r.say("no answer within %[1]s", after.Round(time.Second/10)))
 		if r.Concurrency > 1 {
-			t.Stalled()
+			t.Free()
 		}
 		answered()
 	})

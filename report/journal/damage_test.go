@@ -23,8 +23,8 @@ func sample(t testing.TB, runs int) []byte {
 		for i := range 3 {
 			k := key(3*run + i)
 			err = errors.Join(err,
-				j.Append(ctx, Entry{Kind: Intent, Key: k, At: noon, Row: int64(i), Attempts: 1, Request: "r-7f"}),
-				j.Append(ctx, Entry{Kind: Succeeded + Kind(i), Key: k, At: noon, Row: int64(i), Status: 200 + i, Reason: "not found, sorry"}))
+				put(j, Entry{Kind: Intent, Key: k, At: noon, Row: int64(i), Attempts: 1, Request: "r-7f"}),
+				put(j, Entry{Kind: Succeeded + Kind(i), Key: k, At: noon, Row: int64(i), Status: 200 + i, Reason: "not found, sorry"}))
 		}
 		if run < runs-1 {
 			err = errors.Join(err, j.End(Session{End: noon}))

@@ -1,12 +1,12 @@
 package journal
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -147,13 +147,13 @@ func workUntilFailure(t *testing.T, dir string, d *disk) (map[Key]Kind, error) {
 				mu.Lock()
 				acknowledged[k] = None
 				mu.Unlock()
-				if j.Append(ctx, Entry{Kind: Intent, Key: k, At: noon}) != nil {
+				if put(j, Entry{Kind: Intent, Key: k, At: noon}) != nil {
 					return
 				}
 				mu.Lock()
 				acknowledged[k] = Intent
 				mu.Unlock()
-				if j.Append(ctx, Entry{Kind: Succeeded, Key: k, At: noon}) != nil || j.Flush() != nil {
+				if put(j, Entry{Kind: Succeeded, Key: k, At: noon}) != nil || j.Flush() != nil {
 					return
 				}
 				mu.Lock()
@@ -177,7 +177,7 @@ func workUntilFailure(t *testing.T, dir string, d *disk) (map[Key]Kind, error) {
 		t.Errorf("op %d: close says %v after %v", d.failAt, cerr, err)
 	}
 	if err != nil {
-		if err2 := j.Append(ctx, Entry{Kind: Succeeded, Key: key(0)}); !errors.Is(err2, err) {
+		if err2 := put(j, Entry{Kind: Succeeded, Key: key(0)}); !errors.Is(err2, err) {
 			t.Errorf("op %d: append says %v after %v", d.failAt, err2, err)
 		}
 	}
@@ -231,44 +231,41 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
-func TestCancelledIntentIsNotWaitedFor(t *testing.T) {
-	syncing, slow := make(chan struct{}), make(chan struct{})
+// TestAppendTellsWhenItIsWritten: neither before nor only after the fsync, and never
+// if the write fails.
+func TestAppendTellsWhenItIsWritten(t *testing.T) {
 	var d disk
 	j, err := Open(t.TempDir(), Options{Host: host, OpenFile: d.open})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
-	d.synced = func() {
-		syncing <- struct{}{}
-		<-slow
+	told := false
+	var before []bool // each operation
+	d.mu.Lock()
+	d.before = func() { before = append(before, told) }
+	d.mu.Unlock()
+	if err := j.Append(Entry{Kind: Succeeded, Key: key(1)}, func() { told = true }); err != nil {
+		t.Fatal(err)
 	}
-	gone, cancel := context.WithCancel(ctx)
-	answer := make(chan error)
-	go func() { answer <- j.Append(gone, Entry{Kind: Intent, Key: key(1)}) }()
-	<-syncing
-	cancel()
-	if err := <-answer; !errors.Is(err, context.Canceled) {
-		t.Errorf("while the disk is slow: %v", err)
-	}
-	if err := j.Append(gone, Entry{Kind: Intent, Key: key(2)}); !errors.Is(err, context.Canceled) {
-		t.Errorf("when the context has ended: %v", err)
-	}
-	if err := j.Append(gone, Entry{Kind: Unsent, Key: key(1)}); err != nil {
-		t.Errorf("other entries are recorded all the same: %v", err)
-	}
-	go func() {
-		close(slow)
-		for range syncing {
-		}
-	}()
 	if err := j.Flush(); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
-	for n := range 3 {
-		if r := j.Lookup(key(n)); r != (Ref{}) {
-			t.Errorf("%d: %+v", n, r)
-		}
+	if !slices.Equal(before, []bool{false, true}) {
+		t.Errorf("told before the write and the fsync: %v", before)
+	}
+
+	told = false
+	d.mu.Lock()
+	d.err, d.failAt = syscall.ENOSPC, d.ops+1
+	d.mu.Unlock()
+	if err := j.Append(Entry{Kind: Succeeded, Key: key(2)}, func() { told = true }); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Flush(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("flush: %v", err)
+	}
+	if _ = j.Close(); told { // the writer has ended
+		t.Error("told though the write had failed")
 	}
 }
 
@@ -335,7 +332,7 @@ func TestViewWhileWriting(t *testing.T) {
 	go func() {
 		for n := range 300 {
 			for _, kind := range []Kind{Intent, Failed, Intent} {
-				if err := j.Append(ctx, Entry{Kind: kind, Key: key(n), At: noon, Row: int64(n), Reason: "no"}); err != nil {
+				if err := put(j, Entry{Kind: kind, Key: key(n), At: noon, Row: int64(n), Reason: "no"}); err != nil {
 					done <- err
 					return
 				}

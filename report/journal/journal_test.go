@@ -45,13 +45,23 @@ func view(t *testing.T, dir string) *Journal {
 	return j
 }
 
+// put appends an entry, and waits until it is durable if it is an intent.
+func put(j *Journal, e Entry) error {
+	if e.Kind != Intent {
+		return j.Append(e, nil)
+	}
+	durable := make(chan error, 1)
+	j.Intend([]Intention{{e, durable}})
+	return <-durable
+}
+
 func add(t *testing.T, j *Journal, entries ...Entry) {
 	t.Helper()
 	for _, e := range entries {
 		if e.At.IsZero() {
 			e.At = noon
 		}
-		if err := j.Append(ctx, e); err != nil {
+		if err := put(j, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -290,7 +300,7 @@ func TestClosedAndViewedJournalsAreNotWritten(t *testing.T) {
 	j := open(t, dir)
 	closed(t, j)
 	for _, j := range []*Journal{j, view(t, dir)} {
-		if err := j.Append(ctx, Entry{Kind: Intent}); !errors.Is(err, ErrClosed) {
+		if err := put(j, Entry{Kind: Intent}); !errors.Is(err, ErrClosed) {
 			t.Errorf("append: %v", err)
 		}
 		if err := errors.Join(j.Begin(Session{}), j.Flush()); !errors.Is(err, ErrClosed) {

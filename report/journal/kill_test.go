@@ -48,7 +48,7 @@ func writeForever(dir string) error {
 				continue
 			}
 			for try := range 6 {
-				if err := j.Append(ctx, Entry{Kind: Intent, Key: k, At: noon, Row: int64(n)}); err != nil {
+				if err := put(j, Entry{Kind: Intent, Key: k, At: noon, Row: int64(n)}); err != nil {
 					return err
 				}
 				fmt.Println("intent", n)
@@ -56,7 +56,7 @@ func writeForever(dir string) error {
 				if try == 5 {
 					kind = Succeeded
 				}
-				if err := j.Append(ctx, Entry{Kind: kind, Key: k, At: noon, Row: int64(n)}); err != nil {
+				if err := put(j, Entry{Kind: kind, Key: k, At: noon, Row: int64(n)}); err != nil {
 					return err
 				}
 			}

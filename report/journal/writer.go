@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"context"
 	"errors"
 	"io"
 	"time"
@@ -20,6 +19,7 @@ type batch struct {
 	waited  bool           // somebody waits for done though there may be no text
 	done    chan struct{}  // closed when the batch is durable, or err is set
 	durable []chan<- error // told the same, each
+	then    []func()       // called once it is written
 	err     error
 }
 
@@ -35,45 +35,38 @@ type mark struct {
 func newBatch(old *batch, offset int64) *batch {
 	b := &batch{offset: offset, done: make(chan struct{})}
 	if old != nil {
-		b.text, b.marks, b.durable = old.text[:0], old.marks[:0], old.durable[:0]
+		clear(old.then)
+		b.text, b.marks, b.durable, b.then = old.text[:0], old.marks[:0], old.durable[:0], old.then[:0]
 	}
 	return b
 }
 
-// Append writes an entry. For an Intent it returns when the entry is durable;
-// if ctx ends before that, it returns the context's error and the intent may
-// be on disk all the same, so an Unsent should follow. Other entries are
-// queued, and durable a few milliseconds later.
+// Append queues an entry, which is durable a few milliseconds later. then, if
+// there is one, is called by the writer before that, as soon as the end of the
+// process alone cannot lose the entry any more: it must not wait for anything.
+// After a failed write it never is.
 //
 // After a failed write the journal is written no more, and this and all later
 // calls return the same DiskError. What was not durable by then may be lost.
-func (j *Journal) Append(ctx context.Context, e Entry) error {
+func (j *Journal) Append(e Entry, then func()) error {
 	if e.Kind == None || e.Kind > Retryable {
 		return errors.New("an entry without a kind cannot be written to the journal")
 	}
-	if e.Kind == Intent && ctx.Err() != nil {
-		return ctx.Err()
-	}
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	if err := j.writable(); err != nil {
-		j.mu.Unlock()
 		return err
 	}
-	b := j.batch
 	j.add(e)
-	j.mu.Unlock()
-	if e.Kind != Intent {
-		signal(j.queued)
-		return nil
+	if then != nil {
+		j.batch.then = append(j.batch.then, then)
 	}
-	signal(j.urgent)
-	select {
-	case <-b.done:
-		return b.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	signal(j.queued)
+	return nil
 }
+
+// Hurry has all that was appended written at once.
+func (j *Journal) Hurry() { signal(j.urgent) }
 
 // Intention is an intent that somebody waits for.
 type Intention struct {
@@ -299,6 +292,9 @@ func (j *Journal) commit(b *batch) error {
 	}
 	if err != nil {
 		return err
+	}
+	for _, then := range b.then {
+		then()
 	}
 	return j.file.Sync()
 }

@@ -9,7 +9,7 @@ type evidence struct {
 	began             time.Time // the first request
 	last              time.Time // the last accepted reply
 	accepted, refused int
-	crowded           int // accepted, and sent with hardly any room left in flight
+	crowded           int // accepted, and sent with hardly any place left
 
 	// Outside the first burst: since the first refusal.
 	first time.Time
@@ -38,7 +38,7 @@ const (
 )
 
 // add takes in a reply, which made after of before.
-func (e *evidence) add(before, after State, p pass, r Reply, now time.Time, concurrency int) {
+func (e *evidence) add(before, after State, p pass, r Reply, now time.Time) {
 	if e.began.IsZero() {
 		e.began, e.since = p.sent, p.sent
 	}
@@ -54,7 +54,7 @@ func (e *evidence) add(before, after State, p pass, r Reply, now time.Time, conc
 		if e.refused > 0 {
 			e.after++
 		}
-		if 10*p.among >= 9*concurrency {
+		if p.full {
 			e.crowded++
 		}
 	}

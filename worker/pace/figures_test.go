@@ -98,6 +98,7 @@ func TestSimulationIsLikeThePacer(t *testing.T) {
 					} else {
 						ticket.Done(Reply{Kind: Throttled})
 					}
+					ticket.Free()
 					done <- let
 				}()
 			}

@@ -15,6 +15,7 @@ type gate struct {
 	next        *rate.Reservation // of the one who waits; nil: none yet
 	paced       bool              // next had to wait
 	concurrency int
+	held        int // places of concurrency: see Ticket.Free
 	inFlight    int // and not stalled
 	fresh       int // of these, admitted since the last stop
 	log         sendLog
@@ -27,10 +28,12 @@ type pass struct {
 	stop   int // State.Stops when admitted
 	sent   time.Time
 	among  int  // in flight then, itself included
+	full   bool // hardly any place was left then
 	paced  bool // the bucket made it wait
 	window int  // State.windows when admitted
 
-	stalled bool // it counts no longer as in flight
+	landed bool // it counts no longer as in flight
+	free   bool // nor against concurrency
 }
 
 func newGate(o Options, now time.Time) *gate {
@@ -60,7 +63,7 @@ func burst(s State) int {
 // admit lets one request in, or says how long it has to wait at least; 0 is
 // until a reply comes.
 func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
-	if g.inFlight >= g.concurrency || g.fresh >= g.law.allowed || g.law.room > 0 && g.inFlight >= g.law.room {
+	if g.held >= g.concurrency || g.fresh >= g.law.allowed || g.law.room > 0 && g.inFlight >= g.law.room {
 		return pass{}, 0, false
 	}
 	law, wait, ok := g.law.Admit(now, g.earlier(), g.inFlight)
@@ -77,6 +80,7 @@ func (g *gate) admit(now time.Time) (p pass, wait time.Duration, ok bool) {
 	}
 	g.law, g.next = law, nil
 	g.adjust(now)
+	g.held++
 	g.inFlight++
 	g.fresh++
 	p = pass{stop: g.law.Stops, paced: g.paced, window: g.law.windows}
@@ -142,25 +146,37 @@ func (g *gate) unreserve(now time.Time) {
 // leave is the moment of sending; false if a pause began since admit.
 func (g *gate) leave(p *pass, now time.Time) bool {
 	if p.stop != g.law.Stops || now.Before(g.law.Until) {
-		g.cancel(*p)
+		g.free(p)
 		return false
 	}
-	p.sent, p.among = now, g.inFlight
+	p.sent, p.among, p.full = now, g.inFlight, 10*g.held >= 9*g.concurrency
 	return true
 }
 
-func (g *gate) cancel(p pass) {
+// land counts a request as in flight no longer.
+func (g *gate) land(p *pass) {
+	if p.landed {
+		return
+	}
+	p.landed = true
 	g.inFlight--
 	if p.stop == g.law.Stops {
 		g.fresh--
 	}
 }
 
-// reply tells the law; changed is whether the decision is worth a line.
-func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) {
-	if !p.stalled {
-		g.cancel(p)
+// free gives a request's place to the next, whatever became of it.
+func (g *gate) free(p *pass) {
+	g.land(p)
+	if !p.free {
+		p.free = true
+		g.held--
 	}
+}
+
+// reply tells the law; changed is whether the decision is worth a line.
+func (g *gate) reply(p *pass, r Reply, now time.Time) (d Decision, changed bool) {
+	g.land(p)
 	if r.Kind != Throttled { // what got no answer may have been let in
 		g.log.add(p.sent)
 	}
@@ -176,7 +192,7 @@ func (g *gate) reply(p pass, r Reply, now time.Time) (d Decision, changed bool) 
 		// One that asked after a silence and stalled has no say once another has found out.
 		Stale: p.stop != before.Stops || p.sent.Before(before.resumed),
 	}, now)
-	g.seen.add(before, g.law, p, r, now, g.concurrency)
+	g.seen.add(before, g.law, *p, r, now)
 	g.adjust(now)
 	if g.law.Stops != before.Stops {
 		g.fresh = 0

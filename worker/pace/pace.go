@@ -17,7 +17,7 @@ import (
 type Options struct {
 	Rate        float64 // requests a second, to be kept exactly; 0: find it
 	Max         float64 // the most that a Pacer looking for the rate may reach; 0: no bound
-	Concurrency int     // requests in flight at most, stalled ones not counted
+	Concurrency int     // requests at most that were sent and are not free: see Ticket.Free
 	Rows        int     // about how many requests there will be; 0: unknown
 	Memory      Memory  // what earlier runs learned; zero: nothing
 
@@ -59,12 +59,11 @@ func New(o Options) *Pacer {
 }
 
 // Ticket is the leave to send one request. Its holder calls Send just before
-// sending and, if that was true, then Done; or Cancel if nothing is sent.
-// A Ticket is for one goroutine, but for Stalled.
+// sending and, if that was true, then Done and Free; or Free alone if nothing is
+// sent. A Ticket is for one goroutine, but for Free.
 type Ticket struct {
 	p    *Pacer
 	pass pass
-	done bool
 }
 
 // Wait returns when one more request may leave: there is room in flight, the
@@ -88,7 +87,7 @@ func (p *Pacer) Wait(ctx context.Context) (*Ticket, error) {
 	if i := slices.Index(p.queue, w); i >= 0 {
 		p.queue = slices.Delete(p.queue, i, i+1)
 	} else { // let in meanwhile
-		p.gate.cancel(w.pass)
+		p.gate.free(&w.pass)
 		p.open()
 	}
 	return nil, ctx.Err()
@@ -138,36 +137,28 @@ func (t *Ticket) Send() bool {
 	return ok
 }
 
-// Done reports the reply, once, after a Send that was true.
-func (t *Ticket) Done(r Reply) {
-	t.p.mu.Lock()
-	defer t.p.mu.Unlock()
-	t.done = true
-	if d, changed := t.p.gate.reply(t.pass, r, time.Now()); changed {
-		t.p.notify(d)
+// Done reports the reply, once, after a Send that was true. It reports whether
+// the next request waits for a place to be free.
+func (t *Ticket) Done(r Reply) (awaited bool) {
+	p := t.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d, changed := p.gate.reply(&t.pass, r, time.Now()); changed {
+		p.notify(d)
 	}
-	t.p.open()
+	p.open()
+	return len(p.queue) > 0 && p.gate.held >= p.gate.concurrency
 }
 
-// Stalled says of a request that was sent that nobody should wait for it: from
-// now on it does not count as in flight. Its reply still counts. It may be
-// called at any time after Send, and does nothing after Done.
-func (t *Ticket) Stalled() {
+// Free gives the place among Options.Concurrency to the next request: once what
+// became of this one is known for good, or nothing was sent, or nobody should
+// wait for it any more because it has stalled. In the last case it does not
+// count as in flight either, though its reply will count. Only the first call
+// does anything.
+func (t *Ticket) Free() {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
-	if t.done || t.pass.stalled {
-		return
-	}
-	t.p.gate.cancel(t.pass)
-	t.pass.stalled = true
-	t.p.open()
-}
-
-// Cancel gives the ticket back, nothing having been sent.
-func (t *Ticket) Cancel() {
-	t.p.mu.Lock()
-	defer t.p.mu.Unlock()
-	t.p.gate.cancel(t.pass)
+	t.p.gate.free(&t.pass)
 	t.p.open()
 }
 

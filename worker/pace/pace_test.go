@@ -50,14 +50,14 @@ func serve(t *testing.T, p *pace.Pacer, l sandbox.Limiter, workers, n int, laten
 						mu.Unlock()
 					}
 					if v.OK {
-						ticket.Done(pace.Reply{Kind: pace.Accepted})
+						answer(ticket, pace.Reply{Kind: pace.Accepted})
 						break
 					}
 					r := pace.Reply{Kind: pace.Throttled}
 					if hint {
 						r.Hint.RetryAfter = v.Wait.Truncate(time.Second) + time.Second
 					}
-					ticket.Done(r)
+					answer(ticket, r)
 					mu.Lock()
 					refused++
 					mu.Unlock()
@@ -67,6 +67,12 @@ func serve(t *testing.T, p *pace.Pacer, l sandbox.Limiter, workers, n int, laten
 	}
 	wg.Wait()
 	return refused
+}
+
+// answer is a reply of which nothing has to be recorded.
+func answer(ticket *pace.Ticket, r pace.Reply) {
+	ticket.Done(r)
+	ticket.Free()
 }
 
 func TestFixedRateIsKept(t *testing.T) {
@@ -109,11 +115,11 @@ func TestRefusalStopsAll(t *testing.T) {
 			t.Fatal("told to wait before any refusal")
 		}
 		start := time.Now()
-		first.Done(pace.Reply{Kind: pace.Throttled, Hint: pace.Hint{RetryAfter: 12 * time.Second}})
+		answer(first, pace.Reply{Kind: pace.Throttled, Hint: pace.Hint{RetryAfter: 12 * time.Second}})
 		if held.Send() {
 			t.Error("sent during the pause")
 		}
-		inFlight.Done(pace.Reply{Kind: pace.Accepted})
+		answer(inFlight, pace.Reply{Kind: pace.Accepted})
 		probe, err := p.Wait(ctx)
 		if err != nil || !probe.Send() {
 			t.Fatal(err)
@@ -128,12 +134,12 @@ func TestRefusalStopsAll(t *testing.T) {
 		if _, err := p.Wait(soon); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a second probe: %v", err)
 		}
-		probe.Done(pace.Reply{Kind: pace.Accepted})
+		answer(probe, pace.Reply{Kind: pace.Accepted})
 		next, err := p.Wait(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		next.Cancel()
+		next.Free()
 		if n := p.Status().InFlight; n != 0 {
 			t.Errorf("%d in flight at the end", n)
 		}
@@ -162,34 +168,77 @@ func TestStalledGivesItsPlaceUpOnce(t *testing.T) {
 		if !waits() {
 			t.Error("three are in flight")
 		}
-		first.Stalled()
-		first.Stalled()
+		first.Free()
+		first.Free()
 		third := leave()
 		if !waits() {
 			t.Error("beside the stalled one three are in flight")
 		}
-		first.Done(pace.Reply{Kind: pace.Lost})
-		first.Stalled()
+		answer(first, pace.Reply{Kind: pace.Lost})
 		if n := p.Status().InFlight; n != 2 || !waits() {
 			t.Errorf("%d are in flight after the stalled one's end", n)
 		}
 
 		// The one that asks again after a refusal stalls: the next one asks.
-		second.Done(pace.Reply{Kind: pace.Throttled})
-		third.Done(pace.Reply{Kind: pace.Throttled})
+		answer(second, pace.Reply{Kind: pace.Throttled})
+		answer(third, pace.Reply{Kind: pace.Throttled})
 		asks := leave()
 		if !waits() {
 			t.Error("two ask after a refusal")
 		}
-		asks.Stalled()
+		asks.Free()
 		fourth := leave()
 		if !waits() {
 			t.Error("two ask after a refusal, beside one that has stalled")
 		}
-		asks.Done(pace.Reply{Kind: pace.Lost})
-		fourth.Done(pace.Reply{Kind: pace.Accepted})
+		answer(asks, pace.Reply{Kind: pace.Lost})
+		answer(fourth, pace.Reply{Kind: pace.Accepted})
 		if n := p.Status().InFlight; n != 0 {
 			t.Errorf("%d are in flight at the end", n)
+		}
+	})
+}
+
+// A request that was answered keeps its place until it is free, and its holder is
+// told if somebody waits for that; it is not in flight any more.
+func TestPlaceIsKeptUntilFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pace.New(pace.Options{Rate: 1e6, Concurrency: 2})
+		let := make(chan *pace.Ticket)
+		go func() {
+			for {
+				ticket, err := p.Wait(t.Context())
+				if err != nil || !ticket.Send() {
+					return
+				}
+				let <- ticket
+			}
+		}()
+		first := <-let
+		time.Sleep(time.Second)
+		if first.Done(pace.Reply{Kind: pace.Accepted}) {
+			t.Error("awaited, though there is another place")
+		}
+		second := <-let
+		time.Sleep(time.Second)
+		if !second.Done(pace.Reply{Kind: pace.Accepted}) {
+			t.Error("no place is left, and nobody is said to wait for one")
+		}
+		synctest.Wait()
+		select {
+		case <-let:
+			t.Error("a third left before a place was free")
+		default:
+		}
+		if n := p.Status().InFlight; n != 0 {
+			t.Errorf("%d are said to be in flight", n)
+		}
+		first.Free()
+		<-let
+		select {
+		case <-let:
+			t.Error("two left for one place")
+		case <-time.After(time.Minute):
 		}
 	})
 }
@@ -209,18 +258,18 @@ func TestRefusalOfAStalledProbeIsOldNews(t *testing.T) {
 		for range 20 {
 			ticket := leave()
 			time.Sleep(100 * time.Millisecond)
-			ticket.Done(pace.Reply{Kind: pace.Accepted})
+			answer(ticket, pace.Reply{Kind: pace.Accepted})
 		}
-		leave().Done(pace.Reply{Kind: pace.Throttled})
+		answer(leave(), pace.Reply{Kind: pace.Throttled})
 		stalled := leave()
 		time.Sleep(2 * time.Second)
-		stalled.Stalled()
+		stalled.Free()
 		asks := leave()
 		time.Sleep(100 * time.Millisecond)
-		asks.Done(pace.Reply{Kind: pace.Accepted})
+		answer(asks, pace.Reply{Kind: pace.Accepted})
 		before := p.Status()
 		time.Sleep(time.Second)
-		stalled.Done(pace.Reply{Kind: pace.Throttled})
+		answer(stalled, pace.Reply{Kind: pace.Throttled})
 		if after := p.Status(); after.PausedUntil.After(time.Now()) || after.Rate != before.Rate {
 			t.Errorf("%+v after it, %+v before", after, before)
 		}
@@ -234,7 +283,7 @@ func TestWaitObeysContext(t *testing.T) {
 		"pause": func(p *pace.Pacer) {
 			ticket, _ := p.Wait(context.Background())
 			ticket.Send()
-			ticket.Done(hour)
+			answer(ticket, hour)
 		},
 		"in flight": func(p *pace.Pacer) {
 			for range 2 {
@@ -245,12 +294,12 @@ func TestWaitObeysContext(t *testing.T) {
 		"bucket": func(p *pace.Pacer) {
 			ticket, _ := p.Wait(context.Background())
 			ticket.Send()
-			ticket.Done(pace.Reply{Kind: pace.Accepted})
+			answer(ticket, pace.Reply{Kind: pace.Accepted})
 		},
 		"turn": func(p *pace.Pacer) {
 			ticket, _ := p.Wait(context.Background())
 			ticket.Send()
-			ticket.Done(hour)
+			answer(ticket, hour)
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			go func() {
 				defer cancel()

@@ -222,7 +222,8 @@ func (s *simulation) arrive(i int, c *runner, p pass, r *result) {
 				}
 			}
 		}
-		c.gate.reply(p, reply, s.now)
+		c.gate.reply(&p, reply, s.now)
+		c.gate.free(&p)
 		if s.trace != nil {
 			s.trace(i, s.now, reply.Kind, &c.gate.law)
 		}
