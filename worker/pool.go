@@ -114,11 +114,20 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 		r.door.farthest()
 	}
 
+	tasks := make(chan func())
 	var pool errgroup.Group
-	pool.SetLimit(p.places())
-	err := r.takeIn(rows, &pool)
+	for range p.places() {
+		pool.Go(func() error {
+			for task := range tasks {
+				task()
+			}
+			return nil // what a row meets is its outcome or stops the run
+		})
+	}
+	err := r.takeIn(rows, tasks)
+	close(tasks)
 	r.outage.lastRow()
-	_ = pool.Wait() // what a row meets is its outcome or stops the run; no task returns an error
+	_ = pool.Wait()
 	if fault := r.fault.Load(); fault != nil {
 		panic(*fault)
 	}
@@ -129,7 +138,7 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 }
 
 // takeIn reads rows and gives those that have to be sent to the pool.
-func (r *run) takeIn(rows Rows, pool *errgroup.Group) error {
+func (r *run) takeIn(rows Rows, tasks chan<- func()) error {
 	for r.intake.Err() == nil {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
@@ -146,13 +155,12 @@ func (r *run) takeIn(rows Rows, pool *errgroup.Group) error {
 		answered := make(chan struct{})
 		once := sync.OnceFunc(func() { close(answered) })
 		r.outage.rowIn()
-		pool.Go(func() error {
+		tasks <- func() {
 			defer r.outage.rowOut()
 			defer once()
 			defer r.catch()
 			r.tag(row, key, ref, once)
-			return nil
-		})
+		}
 		if !r.proven.Load() {
 			// Until the API has accepted the credentials, one request at a
 			// time: a wrong token costs one.
