@@ -88,7 +88,11 @@ func newLog(file io.Writer, t *terminal, format string, level, shown zerolog.Lev
 	var out io.Writer = t
 	if format == "console" || format == "auto" && onTerminal {
 		// The classic console of Windows shows the codes of colours as they are.
-		out = zerolog.ConsoleWriter{Out: t, NoColor: !onTerminal || runtime.GOOS == "windows", TimeFormat: time.TimeOnly, PartsExclude: []string{zerolog.TimestampFieldName}}
+		console := zerolog.ConsoleWriter{Out: t, NoColor: !onTerminal || runtime.GOOS == "windows", TimeFormat: time.TimeOnly}
+		if onTerminal { // who sits before it knows the time
+			console.PartsExclude = []string{zerolog.TimestampFieldName}
+		}
+		out = console
 	}
 	return zerolog.New(zerolog.MultiLevelWriter(
 		&zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: file}, Level: level},

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // disk is a real file system whose operations can fail, and that shows the
@@ -153,7 +155,13 @@ func workUntilFailure(t *testing.T, dir string, d *disk) (map[Key]Kind, error) {
 				mu.Lock()
 				acknowledged[k] = Intent
 				mu.Unlock()
-				if put(j, Entry{Kind: Succeeded, Key: k, At: noon}) != nil || j.Flush() != nil {
+				if put(j, Entry{Kind: Succeeded, Key: k, At: noon}) != nil {
+					return
+				}
+				if i%2 == 1 {
+					j.Hurry()
+				}
+				if j.Flush() != nil {
 					return
 				}
 				mu.Lock()
@@ -266,6 +274,52 @@ func TestAppendTellsWhenItIsWritten(t *testing.T) {
 	}
 	if _ = j.Close(); told { // the writer has ended
 		t.Error("told though the write had failed")
+	}
+}
+
+// TestHurry: what is hurried with is written at once, and durable no sooner than
+// else; written once.
+func TestHurry(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var d disk
+		j, err := Open(dir, Options{Host: host, OpenFile: d.open})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, before, syncs := 0, d.ops, 0
+		d.synced = func() { syncs++ }
+		check := func(when string, wantTold, wantWrites, wantSyncs int) {
+			t.Helper()
+			synctest.Wait()
+			if writes := d.ops - before - syncs; told != wantTold || writes != wantWrites || syncs != wantSyncs {
+				t.Errorf("%s: told of %d, %d writes, %d fsyncs; want %d, %d, %d", when, told, writes, syncs, wantTold, wantWrites, wantSyncs)
+			}
+		}
+		add := func(n int) {
+			if err := j.Append(Entry{Kind: Succeeded, Key: key(n), At: noon}, func() { told++ }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		add(0)
+		check("not hurried", 0, 0, 0)
+		add(1)
+		j.Hurry()
+		check("hurried", 2, 1, 0)
+		j.Hurry()
+		check("nothing to hurry with", 2, 1, 0)
+		add(2)
+		time.Sleep(lag)
+		check("later", 3, 2, 1)
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	j := view(t, dir)
+	for n := range 3 {
+		if got := j.Lookup(key(n)).State; got != Succeeded {
+			t.Errorf("%d is %v", n, got)
+		}
 	}
 }
 

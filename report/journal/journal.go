@@ -52,7 +52,8 @@ type Journal struct {
 	from    int64 // where read begins
 
 	queued  chan struct{} // there is something in the batch
-	urgent  chan struct{} // the batch is to be written at once
+	hurried chan struct{} // the batch is to be written at once
+	urgent  chan struct{} // and to be made durable
 	stopped chan struct{} // closed when the writer has ended
 }
 
@@ -82,6 +83,7 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 		lock:    l,
 		open:    true,
 		queued:  make(chan struct{}, 1),
+		hurried: make(chan struct{}, 1),
 		urgent:  make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}

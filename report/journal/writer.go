@@ -10,16 +10,17 @@ import (
 // its fsync.
 const lag = 5 * time.Millisecond
 
-// batch is what one write and one fsync make durable.
+// batch is what one fsync makes durable.
 type batch struct {
-	text   []byte
-	offset int64 // in the file
-	marks  []mark
+	text    []byte
+	offset  int64 // in the file
+	written int   // of text, ahead of the fsync
+	marks   []mark
 
 	waited  bool           // somebody waits for done though there may be no text
 	done    chan struct{}  // closed when the batch is durable, or err is set
 	durable []chan<- error // told the same, each
-	then    []func()       // called once it is written
+	then    []func()       // called once the text so far is written
 	err     error
 }
 
@@ -65,8 +66,9 @@ func (j *Journal) Append(e Entry, then func()) error {
 	return nil
 }
 
-// Hurry has all that was appended written at once.
-func (j *Journal) Hurry() { signal(j.urgent) }
+// Hurry has all that was appended written at once, though not made durable any
+// sooner.
+func (j *Journal) Hurry() { signal(j.hurried) }
 
 // Intention is an intent that somebody waits for.
 type Intention struct {
@@ -238,21 +240,12 @@ func signal(c chan struct{}) {
 }
 
 // write is the writer: the only one to write to the file, one batch after the
-// other, so that at most the last batch is not durable.
+// other, so that only what was written since the last fsync is not durable.
 func (j *Journal) write() {
 	defer close(j.stopped)
 	var spare *batch
 	for {
-		select {
-		case <-j.urgent:
-		case <-j.queued:
-			t := time.NewTimer(lag)
-			select {
-			case <-j.urgent:
-				t.Stop()
-			case <-t.C:
-			}
-		}
+		j.gather()
 		j.mu.Lock()
 		b, open := j.batch, j.open
 		if len(b.text) == 0 && !b.waited || j.err != nil {
@@ -263,14 +256,19 @@ func (j *Journal) write() {
 			continue
 		}
 		j.batch = newBatch(spare, j.end)
+		text, then := b.text[b.written:], b.then
 		j.mu.Unlock()
 
-		err := j.commit(b)
+		var err error
+		if len(b.text) > 0 {
+			if err = j.put(text, b.offset+int64(b.written), then); err == nil {
+				err = j.file.Sync()
+			}
+		}
 
 		j.mu.Lock()
 		if err != nil {
-			j.err = &DiskError{j.name, err}
-			j.settle(j.batch)
+			j.fail(err)
 		}
 		j.settle(b)
 		spare = b
@@ -281,22 +279,68 @@ func (j *Journal) write() {
 	}
 }
 
-// commit makes a batch durable.
-func (j *Journal) commit(b *batch) error {
-	if len(b.text) == 0 {
-		return nil
+// gather returns when the batch is to be made durable, and writes meanwhile what
+// it is asked to hurry with.
+func (j *Journal) gather() {
+	var late <-chan time.Time
+	for {
+		queued := j.queued
+		if late != nil {
+			queued = nil
+		}
+		select {
+		case <-j.urgent:
+			return
+		case <-late:
+			return
+		case <-queued:
+			late = time.After(lag)
+		case <-j.hurried:
+			j.ahead()
+		}
 	}
-	n, err := j.file.WriteAt(b.text, b.offset)
-	if err == nil && n < len(b.text) {
+}
+
+// ahead writes what the batch has so far.
+func (j *Journal) ahead() {
+	j.mu.Lock()
+	b := j.batch
+	text, then := b.text[b.written:], b.then
+	b.then = nil
+	if len(text) == 0 || j.err != nil {
+		j.mu.Unlock()
+		return
+	}
+	j.mu.Unlock()
+	err := j.put(text, b.offset+int64(b.written), then)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err != nil {
+		j.fail(err)
+		return
+	}
+	b.written += len(text)
+}
+
+// put writes text at offset, and tells those who wait for that.
+func (j *Journal) put(text []byte, offset int64, then []func()) error {
+	n, err := j.file.WriteAt(text, offset)
+	if err == nil && n < len(text) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
 		return err
 	}
-	for _, then := range b.then {
+	for _, then := range then {
 		then()
 	}
-	return j.file.Sync()
+	return nil
+}
+
+// fail ends all writing. The lock is held.
+func (j *Journal) fail(err error) {
+	j.err = &DiskError{j.name, err}
+	j.settle(j.batch)
 }
 
 // settle tells those who wait for a batch how it went, and the index what is
