@@ -43,6 +43,7 @@ type State struct {
 	// A quota in a window.
 	quota    int           // of each window
 	extra    int           // beyond it, on trial
+	held     int           // the last that some windows in a row kept
 	windows  int           // begun so far
 	opened   time.Time     // the window began, or the run
 	before   time.Time     // the window before that

@@ -52,7 +52,7 @@ func (s *State) setQuota(n int, w time.Duration) {
 // guard is how much longer than the window its pattern is: what the way to the
 // server may vary by between two requests, so that neither comes too early.
 func (s State) guard() time.Duration {
-	return s.Window/500 + s.jitter + s.late
+	return s.Window/500 + s.jitter*3/2 + s.late
 }
 
 // likeWindow is whether a limit that took silent to be over may be a window: it
@@ -68,7 +68,7 @@ func (s *State) likeWindow(silent time.Duration) bool {
 // a quota.
 func (s *State) suppose(n int, elapsed time.Duration) {
 	s.setQuota(n, snap(elapsed))
-	s.tested, s.trying, s.proven, s.late, s.strikes, s.passed = false, false, false, 0, 0, 0
+	s.tested, s.trying, s.proven, s.late, s.strikes, s.passed, s.held = false, false, false, 0, 0, 0, 0
 	s.patience, s.step, s.grown = firstWindows, 1, 0
 	s.Reason = fmt.Sprintf("perhaps a quota of %d in %v", s.quota, s.Window)
 }
@@ -120,7 +120,7 @@ func (s *State) open() {
 		s.setQuota(s.quota, s.Window/tryPart)
 	default:
 		if s.well++; s.well >= firstWindows {
-			s.strikes = 0
+			s.strikes, s.held = 0, s.quota
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
@@ -143,9 +143,9 @@ func (s *State) begin(now time.Time) {
 func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	end := s.opened.Add(s.Window + s.guard())
 	switch {
-	case s.trying && s.got <= s.quota/16:
+	case s.trying && s.got <= s.quota/8:
 		// The trial of a shorter window has failed. Half of it is the next.
-		s.trying, s.tested = false, true
+		s.trying, s.tested, s.strikes = false, true, 0
 		s.setQuota(s.quota, s.whole)
 		s.base = s.before
 		s.Reason = fmt.Sprintf("a quota of %d in %v", s.quota, s.Window)
@@ -179,7 +179,9 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 		// A request was overtaken by the one a quota later, or the quota has
 		// become less.
 		s.strikes, s.well = s.strikes+1, 0
-		s.late += max(s.jitter/2, s.Window/200)
+		if s.quota <= s.held {
+			s.late += max(s.jitter/2, s.Window/200)
+		}
 		s.step, s.grown, s.extra = 1, 0, 0
 		s.base = s.opened
 		s.full = s.strikes > 1
@@ -220,6 +222,9 @@ func (s *State) recoveredInWindow(elapsed time.Duration) {
 	case s.full:
 		s.full = false
 		s.setQuota(s.got-1, s.Window) // the one accepted now is not of them
+	case s.tested && s.quota > s.held && max(s.held, s.got-1) >= s.quota/2:
+		// Two windows of the clock took part in what had seemed one quota.
+		s.setQuota(min(s.quota, max(s.held, s.got-1)), s.Window)
 	case s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
 		s.setQuota(s.quota, snap(elapsed))
 	}
