@@ -28,6 +28,7 @@ type State struct {
 	latency  time.Duration // of accepted requests, smoothed
 	jitter   time.Duration // its mean deviation
 	told     bool          // accepted answers say what is left
+	named    Hint          // the quota and window that the server names
 
 	// The silence after a refusal.
 	probing bool
@@ -46,6 +47,7 @@ type State struct {
 	held     int           // the last that some windows in a row kept
 	windows  int           // begun so far
 	opened   time.Time     // the window began, or the run
+	anew     time.Time     // what was sent before counts no more
 	before   time.Time     // the window before that
 	admitted int           // in this window
 	got      int           // accepted in this window
@@ -104,6 +106,9 @@ const (
 	rampPart   = 48
 	rampOfRows = 0.0015
 
+	// Of a rate that the server names so much is sent that a few may arrive early.
+	ofNamed = 0.99
+
 	allInFlight = 1 << 30
 )
 
@@ -136,6 +141,9 @@ func Start(o Options, now time.Time) State {
 func (s *State) cap() {
 	if s.most > 0 {
 		s.Rate = min(s.Rate, s.most)
+	}
+	if named := s.named.rate(); named > 0 && !s.fixed {
+		s.Rate = min(s.Rate, named*ofNamed)
 	}
 }
 
@@ -179,6 +187,9 @@ func (s State) Admit(now, earlier time.Time, inFlight int) (next State, wait tim
 
 // Next is the State after a reply that came at now.
 func (s State) Next(o Observation, now time.Time) State {
+	if h, n := o.Hint, s.named; h.rate() > 0 && (n.rate() == 0 || h.Window == n.Window || h.rate() < n.rate()) {
+		s.named = Hint{Limit: h.Limit, Window: h.Window} // of several, the slowest
+	}
 	switch o.Kind {
 	case Accepted:
 		s.onAccept(o, now)
@@ -198,6 +209,9 @@ func (s *State) heed(h Hint, now time.Time) {
 		return
 	}
 	s.told = true
+	if s.Window > 0 {
+		return // its pattern knows better than a reset in whole seconds
+	}
 	if h.Left > 0 {
 		s.allowed = min(s.allowed, h.Left)
 		return
@@ -206,6 +220,9 @@ func (s *State) heed(h Hint, now time.Time) {
 		s.Until = until
 		s.Stops++
 		s.Reason = "the server says that nothing is left"
+		if s.Rate == 0 && s.named.Limit > 0 {
+			s.believe(until)
+		}
 	}
 }
 

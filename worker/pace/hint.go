@@ -80,6 +80,14 @@ func (h Hint) pause() time.Duration {
 	return 0
 }
 
+// rate is the one that the quota comes to; 0: it is not told.
+func (h Hint) rate() float64 {
+	if h.Limit == 0 || h.Window == 0 {
+		return 0
+	}
+	return float64(h.Limit) / h.Window.Seconds()
+}
+
 // trio reads the three headers that begin with prefix.
 func trio(get func(string) string, prefix string, server time.Time) (h Hint) {
 	// Limit may go on with its policies: "100, 100;w=60".

@@ -26,6 +26,8 @@ func (s *State) recovered(o Observation) {
 		s.recoveredInWindow(elapsed)
 	case s.Rate == 0 && s.run+s.accepted == 1:
 		// Others had used it up. It is met from here.
+	case s.Rate == 0 && s.named.Limit > 0:
+		s.believe(o.Sent)
 	case s.likeWindow(o.Sent.Sub(s.refused)):
 		s.suppose(s.run+s.accepted-1, o.Sent.Sub(s.resumed))
 	case s.Rate == 0:

@@ -73,10 +73,30 @@ func (s *State) suppose(n int, elapsed time.Duration) {
 	s.Reason = fmt.Sprintf("perhaps a quota of %d in %v", s.quota, s.Window)
 }
 
+// believe takes the quota that the server names for true from then on, when all
+// of it is there. A bucket is named as so many in a second, and a window that is
+// as short is kept as well by an even rate.
+func (s *State) believe(from time.Time) {
+	if s.named.Window < longWindow {
+		s.guess(s.named.rate())
+		return
+	}
+	s.suppose(s.named.Limit, s.named.Window)
+	s.setQuota(s.named.Limit, s.named.Window)
+	s.tested, s.proven, s.anew = true, true, from
+	s.measured, s.held = s.Rate, s.quota
+	s.begin(from)
+	s.base = from
+	s.Reason = fmt.Sprintf("the server names a quota of %d in %v", s.quota, s.Window)
+}
+
 // inWindow says when the next request may leave as far as the window is
 // concerned, and begins the next window when it is due. earlier is when the
 // request a quota before it was sent.
 func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Duration, ok bool) {
+	if earlier.Before(s.anew) {
+		earlier = time.Time{}
+	}
 	switch {
 	case s.admitted >= s.quota+s.extra: // the next window's first
 		period := s.Window + s.guard()
@@ -126,7 +146,7 @@ func (s *State) open() {
 			s.setQuota(s.quota+s.extra, s.Window)
 		}
 		s.extra = 0
-		if s.grown++; s.grown >= s.patience && s.quota < mostQuota {
+		if s.grown++; s.grown >= s.patience && s.quota < mostQuota && s.named.Limit == 0 {
 			s.extra = int(s.step)
 			s.step *= 2
 		}
@@ -199,6 +219,8 @@ func (s *State) noWindow(now time.Time, reason string) {
 	switch {
 	case s.trying:
 		rate = float64(s.quota) / s.whole.Seconds()
+	case s.named.Limit > 0:
+		rate = s.named.rate()
 	case s.tested:
 		rate = float64(s.accepted) / max(0.001, now.Sub(s.refusal).Seconds())
 	}
@@ -225,7 +247,7 @@ func (s *State) recoveredInWindow(elapsed time.Duration) {
 	case s.tested && s.quota > s.held && max(s.held, s.got-1) >= s.quota/2:
 		// Two windows of the clock took part in what had seemed one quota.
 		s.setQuota(min(s.quota, max(s.held, s.got-1)), s.Window)
-	case s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
+	case s.named.Limit == 0 && s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
 		s.setQuota(s.quota, snap(elapsed))
 	}
 	if s.tested {
