@@ -121,6 +121,9 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
 	// The bucket saved up during the silence, until it was full.
 	limit := n / (active + silent)
+	if s.kept == 0 && s.asked && active > 4*silent {
+		limit = n / active
+	}
 	limit = max(limit, (n-s.depth(limit))/active)
 	if m := s.marks[0]; silent > mostSaved && m.at.After(s.resumed) {
 		// After a ban the rate climbed while the bucket was full, and only what

@@ -28,7 +28,7 @@ func (s *State) recovered(o Observation) {
 		// Others had used it up. It is met from here.
 	case s.Rate == 0 && s.named.Limit > 0:
 		s.believe(o.Sent)
-	case s.likeWindow(o.Sent.Sub(s.refused)):
+	case s.run+s.accepted > leastQuota && s.likeWindow(o.Sent.Sub(s.refused)):
 		s.suppose(s.run+s.accepted-1, o.Sent.Sub(s.resumed))
 	case s.Rate == 0:
 		// The first burst, over the time until there was room again.

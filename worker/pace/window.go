@@ -16,6 +16,9 @@ const (
 	// time that it took to be let in again; then, if refused, in the half.
 	tryPart = 4
 
+	// So few are as good as an even rate.
+	leastQuota = 4
+
 	// A shorter period is no window to us: an even rate comes as near.
 	leastWindow = 40 * time.Millisecond
 
@@ -104,7 +107,7 @@ func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Durati
 			if inFlight > 0 {
 				return 0, false // whether this was a quota is not known yet
 			}
-			period = s.Window / tryPart
+			period = s.trial()
 		}
 		// A pattern that took longer is drawn together.
 		start := later(later(earlier, s.opened), s.sent.Add(-time.Duration(float64(s.Window)/haste)))
@@ -121,10 +124,19 @@ func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Durati
 	return 0, true
 }
 
+// trial is the period that is tried next. Each is tried twice: a window of the
+// clock may end between two quotas once, and let both in.
+func (s State) trial() time.Duration {
+	if s.trying && s.passed%2 == 0 {
+		return s.Window
+	}
+	return s.Window / tryPart
+}
+
 // open decides what the next window is to be.
 func (s *State) open() {
 	switch {
-	case !s.tested && s.Window/tryPart < leastWindow:
+	case !s.tested && s.trial() < leastWindow:
 		s.Window = 0
 		s.struck = mostStruck // it is surely none
 		if s.gap.Seconds() > mostSaved {
@@ -133,11 +145,15 @@ func (s *State) open() {
 		s.guess(s.Rate)
 		s.Reason = "no window: a quota soon after the other was accepted"
 	case !s.tested:
+		trial := s.trial()
 		if s.trying {
 			s.passed++
 		}
-		s.whole, s.trying, s.allowed = s.Window, true, 1
-		s.setQuota(s.quota, s.Window/tryPart)
+		if trial < s.Window {
+			s.whole = s.Window
+		}
+		s.trying, s.allowed = true, 1
+		s.setQuota(s.quota, trial)
 	default:
 		if s.well++; s.well >= firstWindows {
 			s.strikes, s.held = 0, s.quota
@@ -163,7 +179,7 @@ func (s *State) begin(now time.Time) {
 func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	end := s.opened.Add(s.Window + s.guard())
 	switch {
-	case s.trying && s.got <= s.quota/8:
+	case s.trying && s.got <= s.quota/16:
 		// The trial of a shorter window has failed. Half of it is the next.
 		s.trying, s.tested, s.strikes = false, true, 0
 		s.setQuota(s.quota, s.whole)
@@ -199,7 +215,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 		// A request was overtaken by the one a quota later, or the quota has
 		// become less.
 		s.strikes, s.well = s.strikes+1, 0
-		if s.quota <= s.held {
+		if s.quota <= s.held || s.got < s.quota*3/4 {
 			s.late += max(s.jitter/2, s.Window/200)
 		}
 		s.step, s.grown, s.extra = 1, 0, 0
@@ -243,7 +259,11 @@ func (s *State) recoveredInWindow(elapsed time.Duration) {
 		s.tested = true
 	case s.full:
 		s.full = false
-		s.setQuota(s.got-1, s.Window) // the one accepted now is not of them
+		w := s.Window
+		if !s.tested {
+			w = min(w, snap(elapsed)) // what seemed one quota took part of two windows
+		}
+		s.setQuota(s.got-1, w) // the one accepted now is not of them
 	case s.tested && s.quota > s.held && max(s.held, s.got-1) >= s.quota/2:
 		// Two windows of the clock took part in what had seemed one quota.
 		s.setQuota(min(s.quota, max(s.held, s.got-1)), s.Window)
