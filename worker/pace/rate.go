@@ -121,8 +121,8 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
 	// The bucket saved up during the silence, until it was full.
 	limit := n / (active + silent)
-	if s.kept == 0 && s.asked && active > 4*silent {
-		limit = n / active
+	if s.kept == 0 && s.asked {
+		limit = min(n/active, 1.1*limit)
 	}
 	limit = max(limit, (n-s.depth(limit))/active)
 	if m := s.marks[0]; silent > mostSaved && m.at.After(s.resumed) {
@@ -213,6 +213,9 @@ func (s *State) resume(now time.Time) {
 	}
 	// A refusal half as late again as it takes to make up is due to that.
 	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))
+	if s.saved > 0 && s.asked { // what a counter lets in it holds against the next window
+		s.wake = max(s.wake, int(1.5*s.Rate*silent))
+	}
 }
 
 // depth is how much more than rate the limit let through at first.
