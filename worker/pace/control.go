@@ -259,8 +259,8 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	case s.allowed < allInFlight:
 		s.allowed++
 	}
-	if s.Window > 0 && s.got == 1 && !o.Past {
-		s.proven = true
+	if s.Window > 0 && !s.proven && s.got == 1 && !o.Past {
+		s.proven, s.allowed = true, allInFlight
 	}
 	if o.Among >= s.crowd {
 		s.crowded++

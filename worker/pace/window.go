@@ -55,7 +55,7 @@ func (s *State) setQuota(n int, w time.Duration) {
 // guard is how much longer than the window its pattern is: what the way to the
 // server may vary by between two requests, so that neither comes too early.
 func (s State) guard() time.Duration {
-	return s.Window/500 + s.jitter*3/2 + s.late
+	return s.Window/300 + s.jitter*3/2 + s.late
 }
 
 // likeWindow is whether a limit that took silent to be over may be a window: it
@@ -155,6 +155,9 @@ func (s *State) open() {
 		s.trying, s.allowed = true, 1
 		s.setQuota(s.quota, trial)
 	default:
+		if !s.proven {
+			s.allowed = 1 // whether it is over in time one request will tell
+		}
 		if s.well++; s.well >= firstWindows {
 			s.strikes, s.held = 0, s.quota
 		}
