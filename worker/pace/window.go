@@ -181,6 +181,7 @@ func (s *State) begin(now time.Time) {
 // refusedInWindow says until when to wait, at least, if the server does not.
 func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	end := s.opened.Add(s.Window + s.guard())
+	grown := s.held > 0 && s.quota > s.held // not the window is in doubt, but so large a quota
 	switch {
 	case s.trying && s.got <= s.quota/16:
 		// The trial of a shorter window has failed. Half of it is the next.
@@ -207,7 +208,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	case !s.tested:
 		s.noWindow(now, fmt.Sprintf("no window: refused after %d of %d", s.got, s.quota))
 
-	case s.strikes+1 >= mostStrikes, s.strikes > 0 && s.got < s.quota*3/4:
+	case !grown && (s.strikes+1 >= mostStrikes || s.strikes > 0 && s.got < s.quota*3/4):
 		s.noWindow(now, fmt.Sprintf("no window any more: refused after %d of %d", s.got, s.quota))
 
 	case s.got == 0 && !s.proven:
@@ -217,7 +218,9 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	default:
 		// A request was overtaken by the one a quota later, or the quota has
 		// become less.
-		s.strikes, s.well = s.strikes+1, 0
+		if s.well = 0; !grown {
+			s.strikes++
+		}
 		if s.quota <= s.held || s.got < s.quota*3/4 {
 			s.late += max(s.jitter/2, s.Window/200)
 		}
@@ -267,7 +270,7 @@ func (s *State) recoveredInWindow(elapsed time.Duration) {
 			w = min(w, snap(elapsed)) // what seemed one quota took part of two windows
 		}
 		s.setQuota(s.got-1, w) // the one accepted now is not of them
-	case s.tested && s.quota > s.held && max(s.held, s.got-1) >= s.quota/2:
+	case s.tested && s.quota > s.held && max(s.held, s.got-1) >= s.quota*3/4:
 		// Two windows of the clock took part in what had seemed one quota.
 		s.setQuota(min(s.quota, max(s.held, s.got-1)), s.Window)
 	case s.named.Limit == 0 && s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
