@@ -58,6 +58,7 @@ type State struct {
 	proven   bool          // it was over in time at least once
 	early    bool          // it was not over when the next one was tried
 	full     bool          // what it accepts is the quota
+	spent    bool          // the quota was all sent when it was refused, or more than one was
 	late     time.Duration // how much later than expected windows end
 	strikes  int           // windows with refusals, of late
 	well     int           // windows without, since

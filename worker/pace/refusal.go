@@ -51,6 +51,7 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 		if until := now.Add(wait); until.After(s.Until) {
 			s.Until = until
 		}
+		s.spent = true // one alone would have come too early
 		return
 	}
 	s.refusals++

@@ -124,10 +124,10 @@ func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Durati
 	return 0, true
 }
 
-// trial is the period that is tried next. Each is tried twice: a window of the
-// clock may end between two quotas once, and let both in.
+// trial is the period that is tried next. Where a refusal is cheap each is tried
+// twice: a window of the clock may end between two quotas once, and let both in.
 func (s State) trial() time.Duration {
-	if s.trying && s.passed%2 == 0 {
+	if s.trying && s.passed%2 == 0 && s.gap.Seconds() <= mostSaved {
 		return s.Window
 	}
 	return s.Window / tryPart
@@ -181,6 +181,7 @@ func (s *State) begin(now time.Time) {
 // refusedInWindow says until when to wait, at least, if the server does not.
 func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	end := s.opened.Add(s.Window + s.guard())
+	s.spent = s.admitted >= s.quota
 	grown := s.held > 0 && s.quota > s.held // not the window is in doubt, but so large a quota
 	switch {
 	case s.trying && s.got <= s.quota/16:
@@ -270,7 +271,7 @@ func (s *State) recoveredInWindow(elapsed time.Duration) {
 			w = min(w, snap(elapsed)) // what seemed one quota took part of two windows
 		}
 		s.setQuota(s.got-1, w) // the one accepted now is not of them
-	case s.tested && s.quota > s.held && max(s.held, s.got-1) >= s.quota*3/4:
+	case s.tested && s.spent && s.quota > s.held && max(s.held, s.got-1) >= s.quota*3/4:
 		// Two windows of the clock took part in what had seemed one quota.
 		s.setQuota(min(s.quota, max(s.held, s.got-1)), s.Window)
 	case s.named.Limit == 0 && s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
