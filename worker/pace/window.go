@@ -55,7 +55,8 @@ func (s *State) setQuota(n int, w time.Duration) {
 // guard is how much longer than the window its pattern is: what the way to the
 // server may vary by between two requests, so that neither comes too early.
 func (s State) guard() time.Duration {
-	return s.Window/300 + s.jitter*3/2 + s.late
+	apart := s.Window / time.Duration(haste*max(1, s.quota))
+	return s.Window/500 + (s.jitter+apart)*3/2 + s.late
 }
 
 // likeWindow is whether a limit that took silent to be over may be a window: it
