@@ -35,6 +35,7 @@ const (
 	// Three windows in a row with a refusal before the quota was used up: what
 	// is refused is not what comes after the quota.
 	mostStrikes = 3
+	forgiven    = 16 // windows without one
 
 	// So often a quota is supposed where there was none.
 	mostStruck = 2
@@ -56,7 +57,7 @@ func (s *State) setQuota(n int, w time.Duration) {
 // server may vary by between two requests, so that neither comes too early.
 func (s State) guard() time.Duration {
 	apart := s.Window / time.Duration(haste*max(1, s.quota))
-	return s.Window/500 + (s.jitter+apart)*3/2 + s.late
+	return s.Window/500 + (s.jitter+min(apart, 2*s.jitter))*3/2 + s.late
 }
 
 // likeWindow is whether a limit that took silent to be over may be a window: it
@@ -160,7 +161,10 @@ func (s *State) open() {
 			s.allowed = 1 // whether it is over in time one request will tell
 		}
 		if s.well++; s.well >= firstWindows {
-			s.strikes, s.held = 0, s.quota
+			s.held = s.quota
+		}
+		if s.well >= forgiven {
+			s.strikes = 0
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
