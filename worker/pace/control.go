@@ -127,7 +127,7 @@ func Start(o Options, now time.Time) State {
 		s.sure = s.patience
 		if o.Memory.Window > 0 {
 			s.setQuota(int(o.Memory.Rate*o.Memory.Window.Seconds()+0.5), o.Memory.Window)
-			s.saved, s.proven = 0, true
+			s.saved, s.proven, s.held = 0, true, s.quota
 			s.patience, s.step = min(mostWindows, max(firstWindows, o.Memory.Patience)), 1
 		}
 		s.measured = o.Memory.Rate

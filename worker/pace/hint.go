@@ -94,8 +94,9 @@ func trio(get func(string) string, prefix string, server time.Time) (h Hint) {
 	limit, policy, _ := strings.Cut(get(prefix+"Limit"), ",")
 	h.Limit, _ = count(limit)
 	if policy != "" {
-		_, window := policies([]string{policy})
-		h.Window = window
+		if limit, window := policies([]string{policy}); limit == h.Limit {
+			h.Window = window // else it is that of another limit
+		}
 	}
 
 	left, ok := count(get(prefix + "Remaining"))
@@ -136,8 +137,8 @@ func structured(limits, policy []string) (h Hint) {
 		left, ok1 := integer(memberOf(d, "remaining"))
 		reset, ok2 := integer(memberOf(d, "reset"))
 		if ok1 && ok2 {
-			if limit, ok := integer(memberOf(d, "limit")); ok {
-				h.Limit = limit
+			if limit, ok := integer(memberOf(d, "limit")); ok && limit != h.Limit {
+				h.Limit, h.Window = limit, 0 // the policy is that of another limit
 			}
 			if h.Reset = bounded(float64(reset)); h.Reset > 0 {
 				h.Left = left

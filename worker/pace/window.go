@@ -23,19 +23,19 @@ const (
 	leastWindow = 40 * time.Millisecond
 
 	// A larger quota is tried after 4 windows that went well, 16 after a trial
-	// that failed, then 64, but every two minutes if that is sooner.
+	// that failed, then 64 and 128, but every two minutes if that is sooner.
 	firstWindows = 4
-	mostWindows  = 64
+	mostWindows  = 128
 	longestTrial = 2 * time.Minute
 
 	// Within a window no more than four times the mean rate: a burst that is
 	// faster gains less than a quarter of the last window.
 	haste = 4.0
 
-	// Three windows in a row with a refusal before the quota was used up: what
-	// is refused is not what comes after the quota.
+	// Three windows with a refusal before the quota was used up, and less than 16
+	// without between them: what is refused is not what comes after the quota.
 	mostStrikes = 3
-	forgiven    = 16 // windows without one
+	forgiven    = 16
 
 	// So often a quota is supposed where there was none.
 	mostStruck = 2
@@ -54,7 +54,9 @@ func (s *State) setQuota(n int, w time.Duration) {
 }
 
 // guard is how much longer than the window its pattern is: what the way to the
-// server may vary by between two requests, so that neither comes too early.
+// server may vary by between two requests, so that neither comes too early. Where
+// many leave within that the limit counts them in the order in which they come,
+// which varies less: the farther apart they are, the more of it is needed.
 func (s State) guard() time.Duration {
 	apart := s.Window / time.Duration(haste*max(1, s.quota))
 	return s.Window/500 + (s.jitter+min(apart, 2*s.jitter))*3/2 + s.late
