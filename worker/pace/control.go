@@ -28,6 +28,7 @@ type State struct {
 	latency  time.Duration // of accepted requests, smoothed
 	jitter   time.Duration // its mean deviation
 	told     bool          // accepted answers say what is left
+	named    Hint          // the quota and window that the server names
 
 	// The silence after a refusal.
 	probing bool
@@ -43,8 +44,10 @@ type State struct {
 	// A quota in a window.
 	quota    int           // of each window
 	extra    int           // beyond it, on trial
+	held     int           // the last that some windows in a row kept
 	windows  int           // begun so far
 	opened   time.Time     // the window began, or the run
+	anew     time.Time     // what was sent before counts no more
 	before   time.Time     // the window before that
 	admitted int           // in this window
 	got      int           // accepted in this window
@@ -55,6 +58,7 @@ type State struct {
 	proven   bool          // it was over in time at least once
 	early    bool          // it was not over when the next one was tried
 	full     bool          // what it accepts is the quota
+	spent    bool          // the quota was all sent when it was refused, or more than one was
 	late     time.Duration // how much later than expected windows end
 	strikes  int           // windows with refusals, of late
 	well     int           // windows without, since
@@ -103,6 +107,9 @@ const (
 	rampPart   = 48
 	rampOfRows = 0.0015
 
+	// Of a rate that the server names so much is sent that a few may arrive early.
+	ofNamed = 0.99
+
 	allInFlight = 1 << 30
 )
 
@@ -120,7 +127,7 @@ func Start(o Options, now time.Time) State {
 		s.sure = s.patience
 		if o.Memory.Window > 0 {
 			s.setQuota(int(o.Memory.Rate*o.Memory.Window.Seconds()+0.5), o.Memory.Window)
-			s.saved, s.proven = 0, true
+			s.saved, s.proven, s.held = 0, true, s.quota
 			s.patience, s.step = min(mostWindows, max(firstWindows, o.Memory.Patience)), 1
 		}
 		s.measured = o.Memory.Rate
@@ -135,6 +142,9 @@ func Start(o Options, now time.Time) State {
 func (s *State) cap() {
 	if s.most > 0 {
 		s.Rate = min(s.Rate, s.most)
+	}
+	if named := s.named.rate(); named > 0 && !s.fixed {
+		s.Rate = min(s.Rate, named*ofNamed)
 	}
 }
 
@@ -178,6 +188,9 @@ func (s State) Admit(now, earlier time.Time, inFlight int) (next State, wait tim
 
 // Next is the State after a reply that came at now.
 func (s State) Next(o Observation, now time.Time) State {
+	if h, n := o.Hint, s.named; h.rate() > 0 && (n.rate() == 0 || h.Window == n.Window || h.rate() < n.rate()) {
+		s.named = Hint{Limit: h.Limit, Window: h.Window} // of several, the slowest
+	}
 	switch o.Kind {
 	case Accepted:
 		s.onAccept(o, now)
@@ -197,6 +210,9 @@ func (s *State) heed(h Hint, now time.Time) {
 		return
 	}
 	s.told = true
+	if s.Window > 0 {
+		return // its pattern knows better than a reset in whole seconds
+	}
 	if h.Left > 0 {
 		s.allowed = min(s.allowed, h.Left)
 		return
@@ -205,6 +221,9 @@ func (s *State) heed(h Hint, now time.Time) {
 		s.Until = until
 		s.Stops++
 		s.Reason = "the server says that nothing is left"
+		if s.Rate == 0 && s.named.Limit > 0 {
+			s.believe(until)
+		}
 	}
 }
 
@@ -241,8 +260,8 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	case s.allowed < allInFlight:
 		s.allowed++
 	}
-	if s.Window > 0 && s.got == 1 && !o.Past {
-		s.proven = true
+	if s.Window > 0 && !s.proven && s.got == 1 && !o.Past {
+		s.proven, s.allowed = true, allInFlight
 	}
 	if o.Among >= s.crowd {
 		s.crowded++

@@ -109,6 +109,10 @@ func (l *sendLog) add(t time.Time) {
 		l.last[l.n%mostQuota] = t
 	}
 	l.n++
+	for i := l.n - 1; i > 0 && l.at(i).Before(l.at(i-1)); i-- { // its reply was late
+		a, b := i%mostQuota, (i-1)%mostQuota
+		l.last[a], l.last[b] = l.last[b], l.last[a]
+	}
 }
 
 // at is when the i-th was sent; zero: it is not known.

@@ -80,14 +80,23 @@ func (h Hint) pause() time.Duration {
 	return 0
 }
 
+// rate is the one that the quota comes to; 0: it is not told.
+func (h Hint) rate() float64 {
+	if h.Limit == 0 || h.Window == 0 {
+		return 0
+	}
+	return float64(h.Limit) / h.Window.Seconds()
+}
+
 // trio reads the three headers that begin with prefix.
 func trio(get func(string) string, prefix string, server time.Time) (h Hint) {
 	// Limit may go on with its policies: "100, 100;w=60".
 	limit, policy, _ := strings.Cut(get(prefix+"Limit"), ",")
 	h.Limit, _ = count(limit)
 	if policy != "" {
-		_, window := policies([]string{policy})
-		h.Window = window
+		if limit, window := policies([]string{policy}); limit == h.Limit {
+			h.Window = window // else it is that of another limit
+		}
 	}
 
 	left, ok := count(get(prefix + "Remaining"))
@@ -128,8 +137,8 @@ func structured(limits, policy []string) (h Hint) {
 		left, ok1 := integer(memberOf(d, "remaining"))
 		reset, ok2 := integer(memberOf(d, "reset"))
 		if ok1 && ok2 {
-			if limit, ok := integer(memberOf(d, "limit")); ok {
-				h.Limit = limit
+			if limit, ok := integer(memberOf(d, "limit")); ok && limit != h.Limit {
+				h.Limit, h.Window = limit, 0 // the policy is that of another limit
 			}
 			if h.Reset = bounded(float64(reset)); h.Reset > 0 {
 				h.Left = left

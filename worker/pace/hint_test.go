@@ -32,6 +32,8 @@ func TestParseHint(t *testing.T) {
 			pace.Hint{Left: 3, Reset: 20 * time.Second, Limit: 1000, Window: time.Hour}},
 		"draft 7": {map[string]string{"RateLimit": "limit=100, remaining=0, reset=7", "RateLimit-Policy": "100;w=10"},
 			pace.Hint{Left: 0, Reset: 7 * time.Second, Limit: 100, Window: 10 * time.Second}},
+		"draft 7, two limits": {map[string]string{"RateLimit": "limit=10, remaining=0, reset=1", "RateLimit-Policy": "10;w=1, 1000;w=3600"},
+			pace.Hint{Left: 0, Reset: time.Second, Limit: 10}},
 		"draft 6": {map[string]string{"RateLimit-Limit": "100, 100;w=60", "RateLimit-Remaining": "8", "RateLimit-Reset": "40"},
 			pace.Hint{Left: 8, Reset: 40 * time.Second, Limit: 100, Window: time.Minute}},
 		"X, to go":        {map[string]string{"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "25"}, pace.Hint{Limit: 60, Reset: 25 * time.Second}},

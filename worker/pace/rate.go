@@ -41,6 +41,11 @@ const (
 	// faster fills the flight with requests to be refused.
 	catchUp = 1.25
 
+	// Where a silence that the server asked for saved up nothing, it is no time in
+	// a measurement, which rises by a tenth at most: a bucket that only seemed so
+	// would be stormed by more.
+	mostLost = 1.1
+
 	// A silence longer than two seconds is that of a window or a ban: it saves up
 	// nothing, and the bucket is full at its end.
 	mostSaved = 2.0
@@ -121,6 +126,9 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
 	// The bucket saved up during the silence, until it was full.
 	limit := n / (active + silent)
+	if s.kept == 0 && s.asked { // as with counters
+		limit = min(n/active, mostLost*limit)
+	}
 	limit = max(limit, (n-s.depth(limit))/active)
 	if m := s.marks[0]; silent > mostSaved && m.at.After(s.resumed) {
 		// After a ban the rate climbed while the bucket was full, and only what
@@ -210,6 +218,9 @@ func (s *State) resume(now time.Time) {
 	}
 	// A refusal half as late again as it takes to make up is due to that.
 	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))
+	if s.saved > 0 && s.asked { // what a counter lets in it holds against the next window
+		s.wake = max(s.wake, int(1.5*s.Rate*silent))
+	}
 }
 
 // depth is how much more than rate the limit let through at first.

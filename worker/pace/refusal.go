@@ -26,7 +26,9 @@ func (s *State) recovered(o Observation) {
 		s.recoveredInWindow(elapsed)
 	case s.Rate == 0 && s.run+s.accepted == 1:
 		// Others had used it up. It is met from here.
-	case s.likeWindow(o.Sent.Sub(s.refused)):
+	case s.Rate == 0 && s.named.Limit > 0:
+		s.believe(o.Sent)
+	case s.run+s.accepted > leastQuota && s.likeWindow(o.Sent.Sub(s.refused)):
 		s.suppose(s.run+s.accepted-1, o.Sent.Sub(s.resumed))
 	case s.Rate == 0:
 		// The first burst, over the time until there was room again.
@@ -49,6 +51,7 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 		if until := now.Add(wait); until.After(s.Until) {
 			s.Until = until
 		}
+		s.spent = true // one alone would have come too early
 		return
 	}
 	s.refusals++

@@ -16,22 +16,26 @@ const (
 	// time that it took to be let in again; then, if refused, in the half.
 	tryPart = 4
 
+	// So few are as good as an even rate.
+	leastQuota = 4
+
 	// A shorter period is no window to us: an even rate comes as near.
 	leastWindow = 40 * time.Millisecond
 
 	// A larger quota is tried after 4 windows that went well, 16 after a trial
-	// that failed, then 64, but every two minutes if that is sooner.
+	// that failed, then 64 and 128, but every two minutes if that is sooner.
 	firstWindows = 4
-	mostWindows  = 64
+	mostWindows  = 128
 	longestTrial = 2 * time.Minute
 
 	// Within a window no more than four times the mean rate: a burst that is
 	// faster gains less than a quarter of the last window.
 	haste = 4.0
 
-	// Three windows in a row with a refusal before the quota was used up: what
-	// is refused is not what comes after the quota.
+	// Three windows with a refusal before the quota was used up, and less than 16
+	// without between them: what is refused is not what comes after the quota.
 	mostStrikes = 3
+	forgiven    = 16
 
 	// So often a quota is supposed where there was none.
 	mostStruck = 2
@@ -50,9 +54,12 @@ func (s *State) setQuota(n int, w time.Duration) {
 }
 
 // guard is how much longer than the window its pattern is: what the way to the
-// server may vary by between two requests, so that neither comes too early.
+// server may vary by between two requests, so that neither comes too early. Where
+// many leave within that the limit counts them in the order in which they come,
+// which varies less: the farther apart they are, the more of it is needed.
 func (s State) guard() time.Duration {
-	return s.Window/500 + s.jitter + s.late
+	apart := s.Window / time.Duration(haste*max(1, s.quota))
+	return s.Window/500 + (s.jitter+min(apart, 2*s.jitter))*3/2 + s.late
 }
 
 // likeWindow is whether a limit that took silent to be over may be a window: it
@@ -68,15 +75,35 @@ func (s *State) likeWindow(silent time.Duration) bool {
 // a quota.
 func (s *State) suppose(n int, elapsed time.Duration) {
 	s.setQuota(n, snap(elapsed))
-	s.tested, s.trying, s.proven, s.late, s.strikes, s.passed = false, false, false, 0, 0, 0
+	s.tested, s.trying, s.proven, s.late, s.strikes, s.passed, s.held = false, false, false, 0, 0, 0, 0
 	s.patience, s.step, s.grown = firstWindows, 1, 0
 	s.Reason = fmt.Sprintf("perhaps a quota of %d in %v", s.quota, s.Window)
+}
+
+// believe takes the quota that the server names for true from then on, when all
+// of it is there. A bucket is named as so many in a second, and a window that is
+// as short is kept as well by an even rate.
+func (s *State) believe(from time.Time) {
+	if s.named.Window < longWindow {
+		s.guess(s.named.rate())
+		return
+	}
+	s.suppose(s.named.Limit, s.named.Window)
+	s.setQuota(s.named.Limit, s.named.Window)
+	s.tested, s.proven, s.anew = true, true, from
+	s.measured, s.held = s.Rate, s.quota
+	s.begin(from)
+	s.base = from
+	s.Reason = fmt.Sprintf("the server names a quota of %d in %v", s.quota, s.Window)
 }
 
 // inWindow says when the next request may leave as far as the window is
 // concerned, and begins the next window when it is due. earlier is when the
 // request a quota before it was sent.
 func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Duration, ok bool) {
+	if earlier.Before(s.anew) {
+		earlier = time.Time{}
+	}
 	switch {
 	case s.admitted >= s.quota+s.extra: // the next window's first
 		period := s.Window + s.guard()
@@ -84,7 +111,7 @@ func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Durati
 			if inFlight > 0 {
 				return 0, false // whether this was a quota is not known yet
 			}
-			period = s.Window / tryPart
+			period = s.trial()
 		}
 		// A pattern that took longer is drawn together.
 		start := later(later(earlier, s.opened), s.sent.Add(-time.Duration(float64(s.Window)/haste)))
@@ -101,10 +128,19 @@ func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Durati
 	return 0, true
 }
 
+// trial is the period that is tried next. Where a refusal is cheap each is tried
+// twice: a window of the clock may end between two quotas once, and let both in.
+func (s State) trial() time.Duration {
+	if s.trying && s.passed%2 == 0 && s.gap.Seconds() <= mostSaved {
+		return s.Window
+	}
+	return s.Window / tryPart
+}
+
 // open decides what the next window is to be.
 func (s *State) open() {
 	switch {
-	case !s.tested && s.Window/tryPart < leastWindow:
+	case !s.tested && s.trial() < leastWindow:
 		s.Window = 0
 		s.struck = mostStruck // it is surely none
 		if s.gap.Seconds() > mostSaved {
@@ -113,20 +149,30 @@ func (s *State) open() {
 		s.guess(s.Rate)
 		s.Reason = "no window: a quota soon after the other was accepted"
 	case !s.tested:
+		trial := s.trial()
 		if s.trying {
 			s.passed++
 		}
-		s.whole, s.trying, s.allowed = s.Window, true, 1
-		s.setQuota(s.quota, s.Window/tryPart)
+		if trial < s.Window {
+			s.whole = s.Window
+		}
+		s.trying, s.allowed = true, 1
+		s.setQuota(s.quota, trial)
 	default:
+		if !s.proven {
+			s.allowed = 1 // whether it is over in time one request will tell
+		}
 		if s.well++; s.well >= firstWindows {
+			s.held = s.quota
+		}
+		if s.well >= forgiven {
 			s.strikes = 0
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
 		}
 		s.extra = 0
-		if s.grown++; s.grown >= s.patience && s.quota < mostQuota {
+		if s.grown++; s.grown >= s.patience && s.quota < mostQuota && s.named.Limit == 0 {
 			s.extra = int(s.step)
 			s.step *= 2
 		}
@@ -142,10 +188,12 @@ func (s *State) begin(now time.Time) {
 // refusedInWindow says until when to wait, at least, if the server does not.
 func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	end := s.opened.Add(s.Window + s.guard())
+	s.spent = s.admitted >= s.quota
+	grown := s.held > 0 && s.quota > s.held // not the window is in doubt, but so large a quota
 	switch {
 	case s.trying && s.got <= s.quota/16:
 		// The trial of a shorter window has failed. Half of it is the next.
-		s.trying, s.tested = false, true
+		s.trying, s.tested, s.strikes = false, true, 0
 		s.setQuota(s.quota, s.whole)
 		s.base = s.before
 		s.Reason = fmt.Sprintf("a quota of %d in %v", s.quota, s.Window)
@@ -168,7 +216,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	case !s.tested:
 		s.noWindow(now, fmt.Sprintf("no window: refused after %d of %d", s.got, s.quota))
 
-	case s.strikes+1 >= mostStrikes, s.strikes > 0 && s.got < s.quota*3/4:
+	case !grown && (s.strikes+1 >= mostStrikes || s.strikes > 0 && s.got < s.quota*3/4):
 		s.noWindow(now, fmt.Sprintf("no window any more: refused after %d of %d", s.got, s.quota))
 
 	case s.got == 0 && !s.proven:
@@ -178,8 +226,12 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	default:
 		// A request was overtaken by the one a quota later, or the quota has
 		// become less.
-		s.strikes, s.well = s.strikes+1, 0
-		s.late += max(s.jitter/2, s.Window/200)
+		if s.well = 0; !grown {
+			s.strikes++
+		}
+		if s.quota <= s.held || s.got < s.quota*3/4 {
+			s.late += max(s.jitter/2, s.Window/200)
+		}
 		s.step, s.grown, s.extra = 1, 0, 0
 		s.base = s.opened
 		s.full = s.strikes > 1
@@ -197,6 +249,8 @@ func (s *State) noWindow(now time.Time, reason string) {
 	switch {
 	case s.trying:
 		rate = float64(s.quota) / s.whole.Seconds()
+	case s.named.Limit > 0:
+		rate = s.named.rate()
 	case s.tested:
 		rate = float64(s.accepted) / max(0.001, now.Sub(s.refusal).Seconds())
 	}
@@ -219,8 +273,15 @@ func (s *State) recoveredInWindow(elapsed time.Duration) {
 		s.tested = true
 	case s.full:
 		s.full = false
-		s.setQuota(s.got-1, s.Window) // the one accepted now is not of them
-	case s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
+		w := s.Window
+		if !s.tested {
+			w = min(w, snap(elapsed)) // what seemed one quota took part of two windows
+		}
+		s.setQuota(s.got-1, w) // the one accepted now is not of them
+	case s.tested && s.spent && s.quota > s.held && max(s.held, s.got-1) >= s.quota*3/4:
+		// Two windows of the clock took part in what had seemed one quota.
+		s.setQuota(min(s.quota, max(s.held, s.got-1)), s.Window)
+	case s.named.Limit == 0 && s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
 		s.setQuota(s.quota, snap(elapsed))
 	}
 	if s.tested {
