@@ -73,7 +73,7 @@ type State struct {
 	firstTook time.Duration
 	saved     float64 // tokens of the last silence that are still to be made up
 	kept      float64 // the part of a silence that the limit saves up
-	marks     [2]mark // when the last two steps up ended
+	marks     trail   // of what was accepted since the last silence
 	wake      int     // a refusal before so many are accepted is that of making up
 	company   float64 // the share of refusals that came early, of late
 	shared    bool    // others seem to use the same limit
@@ -244,6 +244,7 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	if s.Window > 0 && s.got == 1 && !o.Past {
 		s.proven = true
 	}
+	s.marks.add(mark{o.Sent, s.accepted})
 	if o.Among >= s.crowd {
 		s.crowded++
 	}

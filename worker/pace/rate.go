@@ -72,6 +72,30 @@ type mark struct {
 	accepted int
 }
 
+// trail is some marks, evenly spaced by what was accepted. When it is full each
+// second one is dropped, and the next come half as often.
+type trail struct {
+	marks [16]mark
+	n     int
+	every int
+}
+
+func (t *trail) add(m mark) {
+	if t.n > 0 && m.accepted < t.marks[t.n-1].accepted+max(t.every, leastCount) {
+		return
+	}
+	if t.n == len(t.marks) {
+		t.n /= 2
+		for i := range t.n {
+			t.marks[i] = t.marks[2*i+1]
+		}
+		t.every = 2 * max(t.every, leastCount)
+		return
+	}
+	t.marks[t.n] = m
+	t.n++
+}
+
 // guess begins an even rate that was not measured.
 func (s *State) guess(rate float64) {
 	s.Rate, s.from, s.measured, s.low, s.peak = rate, rate, rate, 0, 0
@@ -99,7 +123,6 @@ func (s *State) grow(now time.Time) {
 	s.Rate *= 1 + more
 	if s.grown++; s.grown >= patience {
 		s.grown = 0
-		s.marks = [2]mark{s.marks[1], {now, s.accepted}}
 		s.step = min(widestStep, 2*s.step)
 		s.patience = max(min(s.patience, 50), s.patience/2)
 	}
@@ -119,15 +142,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	n := float64(s.accepted)
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
-	// The bucket saved up during the silence, until it was full.
-	limit := n / (active + silent)
-	limit = max(limit, (n-s.depth(limit))/active)
-	if m := s.marks[0]; silent > mostSaved && m.at.After(s.resumed) {
-		// After a ban the rate climbed while the bucket was full, and only what
-		// the last steps let in says how fast it fills: half of it, at least.
-		last := n - float64(m.accepted)
-		limit = max(limit, (last-min(s.depth(limit), last/2))/now.Sub(m.at).Seconds())
-	}
+	limit := s.fill(o.Sent)
 	most := min(s.Rate, n/active)
 	if s.Rate > climbed*s.from {
 		most = s.Rate // it was full until lately, and what was accepted is what was sent
@@ -152,6 +167,22 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	s.Rate = min(s.Rate, next)
 	s.from = s.Rate
 	s.Reason = fmt.Sprintf("refused after %d accepted in %.1f s", s.accepted, active+silent)
+}
+
+// fill is how fast a bucket fills that was empty when the last refused request was
+// sent, and is again at now. It was full at most at any time between, so that no
+// more than its depth of what was accepted since then had been saved up.
+func (s *State) fill(now time.Time) float64 {
+	n := float64(s.accepted)
+	rate := n / max(0.001, now.Sub(s.refusal).Seconds())
+	rate = max(rate, (n-s.depth(rate))/max(0.001, now.Sub(s.resumed).Seconds()))
+	for _, m := range s.marks.marks[:s.marks.n] {
+		last, took := n-float64(m.accepted), now.Sub(m.at)
+		if took > 0 && last >= leastCount {
+			rate = max(rate, (last-s.depth(rate))/(took+2*s.jitter).Seconds())
+		}
+	}
+	return rate
 }
 
 // meet takes in whether a refusal came before it was due: then another client
@@ -202,7 +233,7 @@ func (s *State) cut() float64 {
 
 // resume makes up for the silence that has just ended.
 func (s *State) resume(now time.Time) {
-	s.resumed, s.marks = now, [2]mark{}
+	s.resumed, s.marks = now, trail{}
 	silent := now.Sub(s.refusal).Seconds()
 	s.saved = 0
 	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
