@@ -81,15 +81,15 @@ type trail struct {
 }
 
 func (t *trail) add(m mark) {
-	if t.n > 0 && m.accepted < t.marks[t.n-1].accepted+max(t.every, leastCount) {
+	if t.n > 0 && m.accepted < t.marks[t.n-1].accepted+t.every {
 		return
 	}
 	if t.n == len(t.marks) {
 		t.n /= 2
 		for i := range t.n {
-			t.marks[i] = t.marks[2*i+1]
+			t.marks[i] = t.marks[2*i]
 		}
-		t.every = 2 * max(t.every, leastCount)
+		t.every = max(2, 2*t.every)
 		return
 	}
 	t.marks[t.n] = m
@@ -132,7 +132,7 @@ func (s *State) grow(now time.Time) {
 // refusedAtRate measures the rate.
 func (s *State) refusedAtRate(o Observation, now time.Time) {
 	s.base = now
-	if s.accepted < s.wake {
+	if s.accepted < s.wake && s.Rate < agree*s.low {
 		if s.kept /= 4; s.kept < 0.2 {
 			s.kept = 0
 		}
@@ -142,7 +142,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	n := float64(s.accepted)
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
-	limit := s.fill(o.Sent)
+	limit := s.fill(now)
 	most := min(s.Rate, n/active)
 	if s.Rate > climbed*s.from {
 		most = s.Rate // it was full until lately, and what was accepted is what was sent
@@ -152,7 +152,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	}
 	if s.low > 0 {
 		if s.accepted >= 5 || silent > mostSaved { // of a bucket, fewer say little
-			s.meet(s.Rate < s.peak*0.95 && !same(limit, s.low, alone))
+			s.meet(s.Rate < 0.95*s.peak && s.Rate < 1.05*s.low && !same(limit, s.low, alone))
 		}
 		s.peak = s.Rate
 	}
@@ -169,17 +169,16 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	s.Reason = fmt.Sprintf("refused after %d accepted in %.1f s", s.accepted, active+silent)
 }
 
-// fill is how fast a bucket fills that was empty when the last refused request was
-// sent, and is again at now. It was full at most at any time between, so that no
-// more than its depth of what was accepted since then had been saved up.
+// fill is how fast a bucket fills that was empty at the last refusal and is again
+// at now. It was full at most at any time between, so that no more than its depth
+// of what was accepted since then had been saved up.
 func (s *State) fill(now time.Time) float64 {
 	n := float64(s.accepted)
-	rate := n / max(0.001, now.Sub(s.refusal).Seconds())
-	rate = max(rate, (n-s.depth(rate))/max(0.001, now.Sub(s.resumed).Seconds()))
-	for _, m := range s.marks.marks[:s.marks.n] {
+	rate := n / max(0.001, now.Sub(s.refused).Seconds())
+	for i, m := range s.marks.marks[:s.marks.n] {
 		last, took := n-float64(m.accepted), now.Sub(m.at)
-		if took > 0 && last >= leastCount {
-			rate = max(rate, (last-s.depth(rate))/(took+2*s.jitter).Seconds())
+		if took > 0 && (last >= leastCount || i == 0) {
+			rate = max(rate, (last-s.depth(rate))/took.Seconds())
 		}
 	}
 	return rate
@@ -233,7 +232,7 @@ func (s *State) cut() float64 {
 
 // resume makes up for the silence that has just ended.
 func (s *State) resume(now time.Time) {
-	s.resumed, s.marks = now, trail{}
+	s.resumed = now
 	silent := now.Sub(s.refusal).Seconds()
 	s.saved = 0
 	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
@@ -243,7 +242,11 @@ func (s *State) resume(now time.Time) {
 	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))
 }
 
-// depth is how much more than rate the limit let through at first.
-func (s State) depth(rate float64) float64 {
-	return max(0, float64(s.first)-rate*s.firstTook.Seconds())
+// depth is how much more than rate the limit let through at first. A bucket is
+// full until it is used faster than it fills.
+func (s State) depth(rate float64) (d float64) {
+	for _, m := range s.burst.marks[:s.burst.n] {
+		d = max(d, float64(s.first.accepted-m.accepted)-rate*s.first.at.Sub(m.at).Seconds())
+	}
+	return d
 }

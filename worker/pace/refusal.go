@@ -65,7 +65,7 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 		s.base = now
 		s.Reason = "refused, though at the rate that was asked for"
 	case s.Rate == 0:
-		s.first, s.firstTook = s.accepted, o.Sent.Sub(s.opened)
+		s.first, s.burst = mark{now, s.accepted}, s.marks
 		s.base = s.opened
 		s.Reason = fmt.Sprintf("the first refusal, after %d accepted", s.accepted)
 	case s.Window > 0:
@@ -82,7 +82,7 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 	s.asked = wait > 0
 	s.refusal = o.Sent
 	s.Until = s.silence(now, wait)
-	s.probing, s.allowed = true, 1
+	s.probing, s.allowed, s.marks = true, 1, trail{}
 	if wait == 0 && until.After(s.Until) {
 		s.Until = until
 	}

@@ -19,16 +19,16 @@ func (s *State) crowding(o Observation) {
 	case s.probing || s.fixed || s.Window > 0:
 		return
 	case s.room > 0:
-		if s.room--; s.accepted < firstPatience/2 || s.room < leastRoom-1 {
+		if s.room--; s.accepted < firstPatience/2 || s.room < leastRoom-1 || s.crowded >= 10 {
 			s.room, s.packed = 0, -mostPacked // it was none
 		}
 		return
 	case o.Among < leastRoom:
 		s.packed = 0
-	case s.crowd == 0 || s.crowded < 10:
+	case s.crowd == 0 || s.crowded < 10 && max(o.Among-s.crowd, s.crowd-o.Among) <= s.crowd/8:
 		s.packed++
 	default:
-		s.packed = 0
+		s.packed = min(s.packed, 0)
 	}
 	s.crowd, s.crowded = o.Among, 0
 	if s.packed >= mostPacked {
