@@ -152,7 +152,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	}
 	if s.low > 0 {
 		if s.accepted >= 5 || silent > mostSaved { // of a bucket, fewer say little
-			s.meet(s.Rate < 0.95*s.peak && s.Rate < 1.05*s.low && !same(limit, s.low, alone))
+			s.meet(s.Rate < 0.95*s.peak && !same(limit, s.low, alone))
 		}
 		s.peak = s.Rate
 	}
@@ -213,9 +213,6 @@ func (s *State) learn(limit, most, took float64) {
 		s.sure = min(s.sure, max(leastPatience, 3*s.accepted))
 	}
 	s.measured, s.low = limit, limit
-	if !known && !dear {
-		s.measured = (limit + most) / 2
-	}
 	s.patience, s.step, s.grown = s.sure, firstStep, 0
 }
 
