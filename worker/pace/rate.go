@@ -143,13 +143,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
 	limit := s.fill(now)
-	most := min(s.Rate, n/active)
-	if s.Rate > climbed*s.from {
-		most = s.Rate // it was full until lately, and what was accepted is what was sent
-	}
-	if silent > mostSaved {
-		most = n / active
-	}
+	most := n / active
 	if s.low > 0 {
 		if s.accepted >= 5 || silent > mostSaved { // of a bucket, fewer say little
 			s.meet(s.Rate < 0.95*s.peak && !same(limit, s.low, alone))
@@ -212,7 +206,11 @@ func (s *State) learn(limit, most, took float64) {
 	if took < leastMeasured {
 		s.sure = min(s.sure, max(leastPatience, 3*s.accepted))
 	}
-	s.measured, s.low = limit, limit
+	s.measured = limit
+	if s.low == 0 && s.Rate > climbed*s.from && !dear {
+		s.measured = (limit + s.Rate) / 2 // unless it was a bucket, which was full until lately
+	}
+	s.low = limit
 	s.patience, s.step, s.grown = s.sure, firstStep, 0
 }
 
@@ -233,7 +231,7 @@ func (s *State) resume(now time.Time) {
 	silent := now.Sub(s.refusal).Seconds()
 	s.saved = 0
 	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
-		s.saved = s.kept * min(s.Rate*silent, s.depth(s.measured))
+		s.saved = max(0, s.kept*min(s.Rate*silent, s.depth(s.measured))-1) // one is used
 	}
 	// A refusal half as late again as it takes to make up is due to that.
 	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))
@@ -241,7 +239,8 @@ func (s *State) resume(now time.Time) {
 
 // depth is how much more than rate the limit let through at first. A bucket is
 // full until it is used faster than it fills.
-func (s State) depth(rate float64) (d float64) {
+func (s State) depth(rate float64) float64 {
+	d := 1.0
 	for _, m := range s.burst.marks[:s.burst.n] {
 		d = max(d, float64(s.first.accepted-m.accepted)-rate*s.first.at.Sub(m.at).Seconds())
 	}
