@@ -210,6 +210,9 @@ func (s *State) learn(limit, most, took float64) {
 	if s.low == 0 && s.Rate > climbed*s.from && !dear {
 		s.measured = (limit + s.Rate) / 2 // unless it was a bucket, which was full until lately
 	}
+	if (s.asked || s.kept == 0) && !known && !dear {
+		s.measured = max(s.measured, (limit+most)/2) // a silence may have been longer than it took to fill
+	}
 	s.low = limit
 	s.patience, s.step, s.grown = s.sure, firstStep, 0
 }
