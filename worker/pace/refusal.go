@@ -111,7 +111,7 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 	case s.Window == 0 && s.least > 0 && !s.probing && !s.shared:
 		return now.Add(max(least, s.least)) // a ban, as long as the last one
 	case s.Window == 0:
-		least = max(least, s.gap/2)
+		least = max(least, (s.gap-s.latency)/2)
 	}
 	if again := s.base.Add(s.Window*21/20 + s.guard()); s.Window > 0 && s.probing && now.After(s.base.Add(s.Window)) && again.Sub(now) >= least {
 		return again // the way to the server took longer this time
