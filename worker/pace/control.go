@@ -221,6 +221,9 @@ func (s *State) onAccept(o Observation, now time.Time) {
 		s.got++
 	}
 	if o.Stale {
+		if s.Rate == 0 && s.probing && o.Sent.Before(s.refusal) {
+			s.first.accepted++
+		}
 		return
 	}
 	s.marks.add(mark{now, s.accepted - 1})
