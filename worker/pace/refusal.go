@@ -33,6 +33,9 @@ func (s *State) recovered(o Observation) {
 		s.guess(float64(s.got-1) / elapsed.Seconds())
 	}
 	s.gap = o.Sent.Sub(s.refusal)
+	if s.Window == 0 && s.sure >= firstPatience && s.gap < time.Second {
+		s.allowed = max(rampStart, int(s.Rate*s.latency.Seconds())) // a bucket, surely
+	}
 	if s.Window > 0 && s.tested {
 		s.allowed = allInFlight
 	}
