@@ -226,11 +226,16 @@ func (s *State) onAccept(o Observation, now time.Time) {
 		}
 		return
 	}
-	s.marks.add(mark{now, s.accepted - 1})
-	switch {
-	case s.probing:
+	if s.probing {
 		s.recovered(o)
+		s.marks = trail{}
+		s.marks.add(mark{now, s.accepted - 1})
 		return
+	}
+	if s.Window == 0 || s.got == 1 {
+		s.marks.add(mark{now, s.accepted - 1})
+	}
+	switch {
 	case s.Rate == 0:
 		if s.accepted == 1 {
 			s.opened = now // a window that began with it has begun by now

@@ -72,8 +72,9 @@ type mark struct {
 	accepted int
 }
 
-// trail is some marks, evenly spaced by what was accepted. When it is full each
-// second one is dropped, and the next come half as often.
+// trail is some marks: where a window began, else evenly spaced by what was
+// accepted. When it is full each second one is dropped, and the next come half as
+// often.
 type trail struct {
 	marks [16]mark
 	n     int
@@ -90,7 +91,6 @@ func (t *trail) add(m mark) {
 			t.marks[i] = t.marks[2*i]
 		}
 		t.every = max(2, 2*t.every)
-		return
 	}
 	t.marks[t.n] = m
 	t.n++
@@ -142,7 +142,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	n := float64(s.accepted)
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
-	limit := s.fill(now)
+	limit, _ := s.fill(n, n/max(0.001, now.Sub(s.refused).Seconds()), now)
 	most := n / active
 	if s.low > 0 {
 		if s.accepted >= 5 || silent > mostSaved { // of a bucket, fewer say little
@@ -164,18 +164,33 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 }
 
 // fill is how fast a bucket fills that was empty at the last refusal and is again
-// at now. It was full at most at any time between, so that no more than its depth
-// of what was accepted since then had been saved up.
-func (s *State) fill(now time.Time) float64 {
-	n := float64(s.accepted)
-	rate := n / max(0.001, now.Sub(s.refused).Seconds())
-	for i, m := range s.marks.marks[:s.marks.n] {
-		last, took := n-float64(m.accepted), now.Sub(m.at)
-		if took > 0 && (last >= leastCount || i == 0) {
-			rate = max(rate, (last-s.depth(rate))/took.Seconds())
+// at now, n accepted later: at rate at least. It was full at most at any time
+// between, so that no more than its depth of what was accepted since then had been
+// saved up. sure is how much more that was.
+func (s *State) fill(n, rate float64, now time.Time) (_, sure float64) {
+	for range 3 { // a higher rate is a smaller depth
+		depth := s.depth(rate)
+		for i, m := range s.marks.marks[:s.marks.n] {
+			last, took := n-float64(m.accepted), now.Sub(m.at).Seconds()
+			if took > 0 && (last >= leastCount || i == 0) && (last-depth)/took > rate {
+				rate, sure = (last-depth)/took, last-depth
+			}
 		}
 	}
-	return rate
+	return rate, sure
+}
+
+// outlasted measures the rate again after a ban. By now all who were in flight
+// when it began have been answered, and what they tell is worth another ban.
+func (s *State) outlasted() {
+	limit, sure := s.fill(float64(s.run+s.accepted-1), 0, s.refused)
+	s.measured, s.low = limit, limit
+	s.sure = max(leastPatience, s.run)
+	if sure >= leastCount {
+		s.sure = int(costly * s.gap.Seconds() * limit)
+	}
+	s.Rate = limit * (1 - min(0.06, 2/max(1, sure)))
+	s.from, s.patience, s.step, s.grown = s.Rate, s.sure, firstStep, 0
 }
 
 // meet takes in whether a refusal came before it was due: then another client

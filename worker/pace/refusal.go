@@ -33,6 +33,9 @@ func (s *State) recovered(o Observation) {
 		s.guess(float64(s.got-1) / elapsed.Seconds())
 	}
 	s.gap = o.Sent.Sub(s.refusal)
+	if s.Window == 0 && s.least > 0 && s.gap.Seconds() > mostSaved {
+		s.outlasted()
+	}
 	if s.Window == 0 && s.sure >= firstPatience && s.gap < time.Second {
 		s.allowed = max(rampStart, int(s.Rate*s.latency.Seconds())) // a bucket, surely
 	}
@@ -85,7 +88,7 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 	s.asked = wait > 0
 	s.refusal = o.Sent
 	s.Until = s.silence(now, wait)
-	s.probing, s.allowed, s.marks = true, 1, trail{}
+	s.probing, s.allowed = true, 1
 	if wait == 0 && until.After(s.Until) {
 		s.Until = until
 	}
