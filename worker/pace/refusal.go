@@ -33,7 +33,7 @@ func (s *State) recovered(o Observation) {
 		s.guess(float64(s.got-1) / elapsed.Seconds())
 	}
 	s.gap = o.Sent.Sub(s.refusal)
-	if s.Window == 0 && s.least > 0 && s.gap.Seconds() > mostSaved {
+	if s.Window == 0 && !s.shared && same(s.gap.Seconds(), s.least.Seconds(), agree) && s.gap.Seconds() > mostSaved {
 		s.outlasted()
 	}
 	if s.Window == 0 && s.sure >= firstPatience && s.gap < time.Second {
