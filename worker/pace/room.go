@@ -9,7 +9,7 @@ const (
 	leastRoom = 5
 
 	// So many refusals in a row with the same in flight are no chance.
-	mostPacked = 4
+	mostPacked = 3
 )
 
 // crowding sees whether refusals come whenever so many are in flight, and only
@@ -33,7 +33,7 @@ func (s *State) crowding(o Observation) {
 	s.crowd, s.crowded = o.Among, 0
 	if s.packed >= mostPacked {
 		s.room = o.Among - 1
-		s.patience, s.grown = firstPatience, 0
+		s.patience, s.grown = 2*firstPatience, 0
 	}
 }
 
