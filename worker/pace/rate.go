@@ -249,7 +249,9 @@ func (s *State) resume(now time.Time) {
 	silent := now.Sub(s.refusal).Seconds()
 	s.saved = 0
 	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
-		s.saved = max(0, s.kept*min(s.Rate*silent, s.depth(s.measured))-1) // one is used
+		// One is used, and a few are left for the chance of the way to the server.
+		s.saved = s.kept*min(s.Rate*silent, s.depth(s.measured)) - 1 - 3*s.jitter.Seconds()*s.Rate
+		s.saved = max(0, s.saved)
 	}
 	// A refusal half as late again as it takes to make up is due to that.
 	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))

@@ -281,6 +281,11 @@ func TestTrace(t *testing.T) {
 		}
 		s := &simulation{limiter: c.limiter(), hint: c.hint, latency: c.latency, spread: 0.3,
 			concurrency: 128, rows: c.rows, copies: c.copies, rival: c.rival}
+		if c.memory {
+			c.memory = false
+			r, _ := c.run(uint64(*firstFlag) + 1000)
+			s.memory = r.learned
+		}
 		start := simulationStart(uint64(*firstFlag))
 		refused := 0
 		var last State
@@ -292,7 +297,7 @@ func TestTrace(t *testing.T) {
 				refused++
 			}
 			if law.windows != last.windows && testing.Verbose() || law.Stops != last.Stops || last.probing != law.probing || law.Window != last.Window {
-				fmt.Printf("%8.3f acc %d left %d ref %d | rate %.2f (%.2f, limit %.2f, sure %d, saved %.1f kept %.2f dep %.1f among %d sh %v acc %d crowded %d packed %d) adm %d got %d q %d W %v room %d pat %d probing %v until +%.2f | %s\n", now.Sub(start).Seconds(), s.copy[0].accepted, s.copy[0].left, refused, law.Rate, last.Rate, law.low, law.sure, last.saved, law.kept, law.depth(law.low), law.crowd, law.shared, last.accepted, last.crowded, law.packed, law.admitted, law.got, law.quota, law.Window, law.room, law.patience, law.probing, law.Until.Sub(now).Seconds(), law.Reason)
+				fmt.Printf("%8.3f acc %d left %d ref %d | rate %.2f adm %d got %d q %d W %v room %d pat %d probing %v until +%.2f | %s\n", now.Sub(start).Seconds(), s.copy[0].accepted, s.copy[0].left, refused, law.Rate, law.admitted, law.got, law.quota, law.Window, law.room, law.patience, law.probing, law.Until.Sub(now).Seconds(), law.Reason)
 			}
 			last = *law
 		}
