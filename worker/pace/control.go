@@ -65,22 +65,22 @@ type State struct {
 	struck   int           // times that what looked like a window was none
 
 	// An even rate. Larger quotas and more room are tried by the same counters.
-	step      float64 // what the rate grows by while patience requests are accepted
-	patience  int
-	sure      int     // what patience begins with after a refusal
-	grown     int     // accepted since the last step
-	measured  float64 // the rate at which the limit is taken to be
-	low       float64 // the last measurement; 0: none yet
-	from      float64 // the rate after the last refusal
-	peak      float64 // the rate at the last refusal
-	first     int     // accepted before the first refusal
-	firstTook time.Duration
-	saved     float64 // tokens of the last silence that are still to be made up
-	kept      float64 // the part of a silence that the limit saves up
-	marks     [2]mark // when the last two steps up ended
-	wake      int     // a refusal before so many are accepted is that of making up
-	company   float64 // the share of refusals that came early, of late
-	shared    bool    // others seem to use the same limit
+	step     float64 // what the rate grows by while patience requests are accepted
+	patience int
+	sure     int     // what patience begins with after a refusal
+	grown    int     // accepted since the last step
+	measured float64 // the rate at which the limit is taken to be
+	low      float64 // the last measurement; 0: none yet
+	from     float64 // the rate after the last refusal
+	peak     float64 // the rate at the last refusal
+	first    mark    // the first refusal
+	burst    trail   // of what was accepted before it
+	saved    float64 // tokens of the last silence that are still to be made up
+	kept     float64 // the part of a silence that the limit saves up
+	marks    trail   // of what was accepted since the last silence
+	wake     int     // a refusal before so many are accepted is that of making up
+	company  float64 // the share of refusals that came early, of late
+	shared   bool    // others seem to use the same limit
 
 	// A bound on those in flight.
 	room    int // 0: none was found
@@ -122,7 +122,8 @@ func Start(o Options, now time.Time) State {
 	case o.Memory.Rate > 0:
 		s.Rate = o.Memory.Rate * 0.99
 		s.saved = 0.8 * float64(o.Memory.Burst)
-		s.first = o.Memory.Burst
+		s.first = mark{now, o.Memory.Burst}
+		s.burst.add(mark{at: now})
 		s.patience = max(leastPatience, min(firstPatience, int(steadyFor*s.Rate)), o.Memory.Patience)
 		s.sure = s.patience
 		if o.Memory.Window > 0 {
@@ -240,14 +241,20 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	}
 	if o.Stale {
 		if s.Rate == 0 && s.probing && o.Sent.Before(s.refusal) {
-			s.first++
+			s.first.accepted++
 		}
 		return
 	}
-	switch {
-	case s.probing:
+	if s.probing {
 		s.recovered(o)
+		s.marks = trail{}
+		s.marks.add(mark{now, s.accepted - 1})
 		return
+	}
+	if s.Window == 0 || s.got == 1 {
+		s.marks.add(mark{now, s.accepted - 1})
+	}
+	switch {
 	case s.Rate == 0:
 		if s.accepted == 1 {
 			s.opened = now // a window that began with it has begun by now

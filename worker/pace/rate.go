@@ -77,6 +77,30 @@ type mark struct {
 	accepted int
 }
 
+// trail is some marks: where a window began, else evenly spaced by what was
+// accepted. When it is full each second one is dropped, and the next come half as
+// often.
+type trail struct {
+	marks [16]mark
+	n     int
+	every int
+}
+
+func (t *trail) add(m mark) {
+	if t.n > 0 && m.accepted < t.marks[t.n-1].accepted+t.every {
+		return
+	}
+	if t.n == len(t.marks) {
+		t.n /= 2
+		for i := range t.n {
+			t.marks[i] = t.marks[2*i]
+		}
+		t.every = max(2, 2*t.every)
+	}
+	t.marks[t.n] = m
+	t.n++
+}
+
 // guess begins an even rate that was not measured.
 func (s *State) guess(rate float64) {
 	s.Rate, s.from, s.measured, s.low, s.peak = rate, rate, rate, 0, 0
@@ -104,7 +128,6 @@ func (s *State) grow(now time.Time) {
 	s.Rate *= 1 + more
 	if s.grown++; s.grown >= patience {
 		s.grown = 0
-		s.marks = [2]mark{s.marks[1], {now, s.accepted}}
 		s.step = min(widestStep, 2*s.step)
 		s.patience = max(min(s.patience, 50), s.patience/2)
 	}
@@ -114,7 +137,7 @@ func (s *State) grow(now time.Time) {
 // refusedAtRate measures the rate.
 func (s *State) refusedAtRate(o Observation, now time.Time) {
 	s.base = now
-	if s.accepted < s.wake {
+	if s.accepted < s.wake && s.Rate < agree*s.low {
 		if s.kept /= 4; s.kept < 0.2 {
 			s.kept = 0
 		}
@@ -124,28 +147,14 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	n := float64(s.accepted)
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
-	// The bucket saved up during the silence, until it was full.
-	limit := n / (active + silent)
-	if s.kept == 0 && s.asked { // as with counters
-		limit = min(n/active, mostLost*limit)
+	limit, _ := s.fill(n, n/max(0.001, now.Sub(s.refused).Seconds()), now)
+	if s.kept == 0 && s.asked { // as with counters: the silence saved nothing up
+		limit = max(limit, min(n/active, mostLost*limit))
 	}
-	limit = max(limit, (n-s.depth(limit))/active)
-	if m := s.marks[0]; silent > mostSaved && m.at.After(s.resumed) {
-		// After a ban the rate climbed while the bucket was full, and only what
-		// the last steps let in says how fast it fills: half of it, at least.
-		last := n - float64(m.accepted)
-		limit = max(limit, (last-min(s.depth(limit), last/2))/now.Sub(m.at).Seconds())
-	}
-	most := min(s.Rate, n/active)
-	if s.Rate > climbed*s.from {
-		most = s.Rate // it was full until lately, and what was accepted is what was sent
-	}
-	if silent > mostSaved {
-		most = n / active
-	}
+	most := n / active
 	if s.low > 0 {
 		if s.accepted >= 5 || silent > mostSaved { // of a bucket, fewer say little
-			s.meet(s.Rate < s.peak*0.95 && !same(limit, s.low, alone))
+			s.meet(s.Rate < 0.95*s.peak && !same(limit, s.low, alone))
 		}
 		s.peak = s.Rate
 	}
@@ -160,6 +169,36 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	s.Rate = min(s.Rate, next)
 	s.from = s.Rate
 	s.Reason = fmt.Sprintf("refused after %d accepted in %.1f s", s.accepted, active+silent)
+}
+
+// fill is how fast a bucket fills that was empty at the last refusal and is again
+// at now, n accepted later: at rate at least. It was full at most at any time
+// between, so that no more than its depth of what was accepted since then had been
+// saved up. sure is how much more that was.
+func (s *State) fill(n, rate float64, now time.Time) (_, sure float64) {
+	for range 3 { // a higher rate is a smaller depth
+		depth := s.depth(rate)
+		for i, m := range s.marks.marks[:s.marks.n] {
+			last, took := n-float64(m.accepted), now.Sub(m.at).Seconds()
+			if took > 0 && (last >= leastCount || i == 0) && (last-depth)/took > rate {
+				rate, sure = (last-depth)/took, last-depth
+			}
+		}
+	}
+	return rate, sure
+}
+
+// outlasted measures the rate again after a ban. By now all who were in flight
+// when it began have been answered, and what they tell is worth another ban.
+func (s *State) outlasted() {
+	limit, sure := s.fill(float64(s.run+s.accepted-1), 0, s.refused)
+	s.measured, s.low = limit, limit
+	s.sure = max(leastPatience, s.run)
+	if sure >= leastCount {
+		s.sure = int(costly * s.gap.Seconds() * limit)
+	}
+	s.Rate = limit * (1 - min(0.06, 1/max(1, sure)))
+	s.from, s.patience, s.step, s.grown = s.Rate, s.sure, firstStep, 0
 }
 
 // meet takes in whether a refusal came before it was due: then another client
@@ -190,10 +229,14 @@ func (s *State) learn(limit, most, took float64) {
 	if took < leastMeasured {
 		s.sure = min(s.sure, max(leastPatience, 3*s.accepted))
 	}
-	s.measured, s.low = limit, limit
-	if !known && !dear {
-		s.measured = (limit + most) / 2
+	s.measured = limit
+	if s.low == 0 && s.Rate > climbed*s.from && !dear {
+		s.measured = (limit + s.Rate) / 2 // unless it was a bucket, which was full until lately
 	}
+	if (s.asked || s.kept == 0) && !known && !dear {
+		s.measured = max(s.measured, (limit+most)/2) // a silence may have been longer than it took to fill
+	}
+	s.low = limit
 	s.patience, s.step, s.grown = s.sure, firstStep, 0
 }
 
@@ -210,11 +253,13 @@ func (s *State) cut() float64 {
 
 // resume makes up for the silence that has just ended.
 func (s *State) resume(now time.Time) {
-	s.resumed, s.marks = now, [2]mark{}
+	s.resumed = now
 	silent := now.Sub(s.refusal).Seconds()
 	s.saved = 0
 	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
-		s.saved = s.kept * min(s.Rate*silent, s.depth(s.measured))
+		// One is used, and a few are left for the chance of the way to the server.
+		s.saved = s.kept*min(s.Rate*silent, s.depth(s.measured)) - 1 - 3*s.jitter.Seconds()*s.Rate
+		s.saved = max(0, s.saved)
 	}
 	// A refusal half as late again as it takes to make up is due to that.
 	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))
@@ -223,7 +268,12 @@ func (s *State) resume(now time.Time) {
 	}
 }
 
-// depth is how much more than rate the limit let through at first.
+// depth is how much more than rate the limit let through at first. A bucket is
+// full until it is used faster than it fills.
 func (s State) depth(rate float64) float64 {
-	return max(0, float64(s.first)-rate*s.firstTook.Seconds())
+	d := 1.0
+	for _, m := range s.burst.marks[:s.burst.n] {
+		d = max(d, float64(s.first.accepted-m.accepted)-rate*s.first.at.Sub(m.at).Seconds())
+	}
+	return d
 }

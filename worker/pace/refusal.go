@@ -35,6 +35,12 @@ func (s *State) recovered(o Observation) {
 		s.guess(float64(s.got-1) / elapsed.Seconds())
 	}
 	s.gap = o.Sent.Sub(s.refusal)
+	if s.Window == 0 && !s.shared && same(s.gap.Seconds(), s.least.Seconds(), agree) && s.gap.Seconds() > mostSaved {
+		s.outlasted()
+	}
+	if s.Window == 0 && s.sure >= firstPatience && s.gap < time.Second {
+		s.allowed = max(rampStart, int(s.Rate*s.latency.Seconds())) // a bucket, surely
+	}
 	if s.Window > 0 && s.tested {
 		s.allowed = allInFlight
 	}
@@ -68,7 +74,7 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 		s.base = now
 		s.Reason = "refused, though at the rate that was asked for"
 	case s.Rate == 0:
-		s.first, s.firstTook = s.accepted, o.Sent.Sub(s.opened)
+		s.first, s.burst = mark{now, s.accepted}, s.marks
 		s.base = s.opened
 		s.Reason = fmt.Sprintf("the first refusal, after %d accepted", s.accepted)
 	case s.Window > 0:
@@ -114,7 +120,7 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 	case s.Window == 0 && s.least > 0 && !s.probing && !s.shared:
 		return now.Add(max(least, s.least)) // a ban, as long as the last one
 	case s.Window == 0:
-		least = max(least, s.gap/2)
+		least = max(least, (s.gap-s.latency)/2)
 	}
 	if again := s.base.Add(s.Window*21/20 + s.guard()); s.Window > 0 && s.probing && now.After(s.base.Add(s.Window)) && again.Sub(now) >= least {
 		return again // the way to the server took longer this time

@@ -9,7 +9,7 @@ const (
 	leastRoom = 5
 
 	// So many refusals in a row with the same in flight are no chance.
-	mostPacked = 4
+	mostPacked = 3
 )
 
 // crowding sees whether refusals come whenever so many are in flight, and only
@@ -19,21 +19,21 @@ func (s *State) crowding(o Observation) {
 	case s.probing || s.fixed || s.Window > 0:
 		return
 	case s.room > 0:
-		if s.room--; s.accepted < firstPatience/2 || s.room < leastRoom-1 {
+		if s.room--; s.accepted < firstPatience/2 || s.room < leastRoom-1 || s.crowded >= 10 {
 			s.room, s.packed = 0, -mostPacked // it was none
 		}
 		return
 	case o.Among < leastRoom:
 		s.packed = 0
-	case s.crowd == 0 || s.crowded < 10:
+	case s.crowd == 0 || s.crowded < 10 && max(o.Among-s.crowd, s.crowd-o.Among) <= s.crowd/8:
 		s.packed++
 	default:
-		s.packed = 0
+		s.packed = min(s.packed, 0)
 	}
 	s.crowd, s.crowded = o.Among, 0
 	if s.packed >= mostPacked {
 		s.room = o.Among - 1
-		s.patience, s.grown = firstPatience, 0
+		s.patience, s.grown = 2*firstPatience, 0
 	}
 }
 

@@ -289,6 +289,11 @@ func TestTrace(t *testing.T) {
 		}
 		s := &simulation{limiter: c.limiter(), hint: c.hint, latency: c.latency, spread: 0.3,
 			concurrency: 128, rows: c.rows, copies: c.copies, rival: c.rival}
+		if c.memory {
+			c.memory = false
+			r, _ := c.run(uint64(*firstFlag) + 1000)
+			s.memory = r.learned
+		}
 		start := simulationStart(uint64(*firstFlag))
 		refused := 0
 		var last State
