@@ -166,7 +166,14 @@ func (r *run) exhausted(a *attempts) bool {
 // a kill is never more than may be in flight.
 func (r *run) record(a *attempts, e journal.Entry) bool {
 	e = r.about(a, e)
-	if !r.append(e, a.ticket.Free) {
+	ticket := a.ticket
+	ok := r.append(e, func(err error) {
+		ticket.Free()
+		if err != nil { // else nobody may be left to find out
+			r.diskFailed(err)
+		}
+	})
+	if !ok {
 		return false
 	}
 	switch e.Kind {
@@ -176,7 +183,7 @@ func (r *run) record(a *attempts, e journal.Entry) bool {
 	return true
 }
 
-func (r *run) append(e journal.Entry, written func()) bool {
+func (r *run) append(e journal.Entry, written func(error)) bool {
 	err := r.Journal.Append(e, written)
 	if err != nil {
 		r.diskFailed(err)

@@ -3,6 +3,7 @@ package worker
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"mantatag/report"
 	"mantatag/report/journal"
 	"mantatag/worker/manta/sandbox"
+	"mantatag/worker/pace"
 )
 
 // TestEveryFaultAddsUp lets each fault in turn, and all of them, meet a third
@@ -256,6 +258,28 @@ func TestDiskFailsInMidRun(t *testing.T) {
 		}
 		if n < 30 {
 			t.Errorf("%v: only %d operations were tried", fault.err, n)
+		}
+	}
+}
+
+// TestDiskFailsWhileAllWait: a run ends also where every place in flight is held by
+// a request whose outcome could not be written, so that nobody is left to find out.
+func TestDiskFailsWhileAllWait(t *testing.T) {
+	for _, concurrency := range []int{1, 32} {
+		for n := 6; n < 60; n++ {
+			synctest.Test(t, func(t *testing.T) {
+				d := &badDisk{failAt: n, err: syscall.ENOSPC, short: true}
+				p, _, _ := inBubble(t, sandbox.Options{Latency: time.Millisecond})
+				p.Concurrency = concurrency
+				p.Pace = pace.New(pace.Options{Concurrency: concurrency, Rate: 1e6})
+				p.Journal = openJournal(t, t.TempDir(), journal.Options{OpenFile: d.open})
+				intake, cancel := context.WithTimeoutCause(t.Context(), time.Hour, &Stop{By: ByDeadline})
+				defer cancel()
+				if err := p.Run(t.Context(), intake, clients(600)); err == nil || by(t, err) != ByDisk {
+					t.Errorf("%d in flight, operation %d: %v", concurrency, n, err)
+				}
+				_ = p.Journal.Close()
+			})
 		}
 	}
 }

@@ -232,3 +232,32 @@ func TestCheckOutputThatCannotBeWritten(t *testing.T) {
 		t.Errorf("exit %d, %q is left\n%s", r.code, left, r.stderr)
 	}
 }
+
+// TestFaultOfTheLastWrite: that the journal's end could not be written comes before
+// whatever else ended the run.
+func TestFaultOfTheLastWrite(t *testing.T) {
+	server, err := sandbox.Listen("127.0.0.1:0", sandbox.New(sandbox.Options{UnknownShare: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	dir := t.TempDir()
+	var rows strings.Builder
+	rows.WriteString("tagId,clientId\n")
+	for i := range 300 { // so many that no other file is as long as the journal
+		rows.WriteString("t,c" + strconv.Itoa(i) + "\n")
+	}
+	write(t, filepath.Join(dir, "rows.csv"), rows.String())
+	run := func(job string, env []string) ran {
+		return runProgram(t, dir, server.URL, env, "run", "rows.csv", "--job", job, "--stop-after-failures", "250", "--concurrency", "1")
+	}
+	whole := run("whole", nil)
+	info, err := os.Stat(filepath.Join(dir, "whole", "journal.ndjson"))
+	if err != nil || whole.code != 3 {
+		t.Fatal(whole.code, err, whole.stderr)
+	}
+	// The journal's last line is some 350 bytes long.
+	if r := run("other", noFileBeyond(int(info.Size())-150)); r.code != 2 || !strings.Contains(r.stderr, "journal.ndjson") {
+		t.Errorf("exit %d\n%s", r.code, r.stderr)
+	}
+}

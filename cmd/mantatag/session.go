@@ -68,8 +68,12 @@ func (s *session) run(ctx context.Context) error {
 	if stopped != nil {
 		end.StoppedBy, end.Message, end.Terminated = stopped.By, stopped.Message, terminated(stopped)
 	}
-	// After a fault of the disk this fails as well; the fault is told already.
-	if err := s.journal.End(end); err != nil && stopped == nil {
+	// After a fault of the disk this fails as well. Whatever else ended the run, a
+	// fault that its last entries met comes before it.
+	if err := s.journal.End(end); err != nil && (stopped == nil || stopped.By != worker.ByDisk) {
+		if stopped != nil {
+			s.log.Warn().Str("stopped_by", stopped.By).Msg(stopped.Message)
+		}
 		stopped = &worker.Stop{By: worker.ByDisk, Message: s.lang.Error(err), Err: err}
 	}
 	return s.conclude(stopped)

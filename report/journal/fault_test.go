@@ -239,8 +239,8 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
-// TestAppendTellsWhenItIsWritten: neither before nor only after the fsync, and never
-// if the write fails.
+// TestAppendTellsWhenItIsWritten: neither before nor only after the fsync, and with
+// the error if the write fails.
 func TestAppendTellsWhenItIsWritten(t *testing.T) {
 	var d disk
 	j, err := Open(t.TempDir(), Options{Host: host, OpenFile: d.open})
@@ -252,7 +252,7 @@ func TestAppendTellsWhenItIsWritten(t *testing.T) {
 	d.mu.Lock()
 	d.before = func() { before = append(before, told) }
 	d.mu.Unlock()
-	if err := j.Append(Entry{Kind: Succeeded, Key: key(1)}, func() { told = true }); err != nil {
+	if err := j.Append(Entry{Kind: Succeeded, Key: key(1)}, func(err error) { told = err == nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Flush(); err != nil {
@@ -262,18 +262,19 @@ func TestAppendTellsWhenItIsWritten(t *testing.T) {
 		t.Errorf("told before the write and the fsync: %v", before)
 	}
 
-	told = false
 	d.mu.Lock()
 	d.err, d.failAt = syscall.ENOSPC, d.ops+1
 	d.mu.Unlock()
-	if err := j.Append(Entry{Kind: Succeeded, Key: key(2)}, func() { told = true }); err != nil {
+	var failed error
+	if err := j.Append(Entry{Kind: Succeeded, Key: key(2)}, func(err error) { failed = err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Flush(); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("flush: %v", err)
 	}
-	if _ = j.Close(); told { // the writer has ended
-		t.Error("told though the write had failed")
+	_ = j.Close() // the writer has ended
+	if disk := (*DiskError)(nil); !errors.As(failed, &disk) || !errors.Is(failed, syscall.ENOSPC) {
+		t.Errorf("told %v of a write that had failed", failed)
 	}
 }
 
@@ -297,7 +298,7 @@ func TestHurry(t *testing.T) {
 			}
 		}
 		add := func(n int) {
-			if err := j.Append(Entry{Kind: Succeeded, Key: key(n), At: noon}, func() { told++ }); err != nil {
+			if err := j.Append(Entry{Kind: Succeeded, Key: key(n), At: noon}, func(error) { told++ }); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -20,7 +20,7 @@ type batch struct {
 	waited  bool           // somebody waits for done though there may be no text
 	done    chan struct{}  // closed when the batch is durable, or err is set
 	durable []chan<- error // told the same, each
-	then    []func()       // called once the text so far is written
+	then    []func(error)  // called once the text so far is written, or cannot be
 	err     error
 }
 
@@ -44,12 +44,12 @@ func newBatch(old *batch, offset int64) *batch {
 
 // Append queues an entry, which is durable a few milliseconds later. then, if
 // there is one, is called by the writer before that, as soon as the end of the
-// process alone cannot lose the entry any more: it must not wait for anything.
-// After a failed write it never is.
+// process alone cannot lose the entry any more, or with the DiskError that keeps
+// it from being written. It must not wait for anything.
 //
 // After a failed write the journal is written no more, and this and all later
 // calls return the same DiskError. What was not durable by then may be lost.
-func (j *Journal) Append(e Entry, then func()) error {
+func (j *Journal) Append(e Entry, then func(error)) error {
 	if e.Kind == None || e.Kind > Retryable {
 		return errors.New("an entry without a kind cannot be written to the journal")
 	}
@@ -261,18 +261,22 @@ func (j *Journal) write() {
 
 		var err error
 		if len(b.text) > 0 {
-			if err = j.put(text, b.offset+int64(b.written), then); err == nil {
-				err = j.file.Sync()
+			err = j.put(text, b.offset+int64(b.written))
+			tell(then, err)
+			if err == nil {
+				err = j.sync()
 			}
 		}
 
 		j.mu.Lock()
+		then = nil
 		if err != nil {
-			j.fail(err)
+			then = j.fail(err)
 		}
 		j.settle(b)
 		spare = b
 		j.mu.Unlock()
+		tell(then, err)
 		if !open {
 			return
 		}
@@ -301,46 +305,72 @@ func (j *Journal) gather() {
 	}
 }
 
+// sync makes durable what was written, and goes on to write what it is asked to
+// hurry with meanwhile: nobody's place in flight waits for a slow disk.
+func (j *Journal) sync() error {
+	synced := make(chan error, 1)
+	go func() { synced <- j.file.Sync() }()
+	for {
+		select {
+		case err := <-synced:
+			if err != nil {
+				err = &DiskError{j.name, err}
+			}
+			return err
+		case <-j.hurried:
+			j.ahead()
+		}
+	}
+}
+
 // ahead writes what the batch has so far.
 func (j *Journal) ahead() {
 	j.mu.Lock()
 	b := j.batch
 	text, then := b.text[b.written:], b.then
-	b.then = nil
 	if len(text) == 0 || j.err != nil {
 		j.mu.Unlock()
 		return
 	}
+	b.then = nil
 	j.mu.Unlock()
-	err := j.put(text, b.offset+int64(b.written), then)
+	err := j.put(text, b.offset+int64(b.written))
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	if err != nil {
-		j.fail(err)
-		return
+		then = append(then, j.fail(err)...)
+	} else {
+		b.written += len(text)
 	}
-	b.written += len(text)
+	j.mu.Unlock()
+	tell(then, err)
 }
 
-// put writes text at offset, and tells those who wait for that.
-func (j *Journal) put(text []byte, offset int64, then []func()) error {
+func (j *Journal) put(text []byte, offset int64) error {
 	n, err := j.file.WriteAt(text, offset)
 	if err == nil && n < len(text) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		return err
-	}
-	for _, then := range then {
-		then()
+		return &DiskError{j.name, err}
 	}
 	return nil
 }
 
-// fail ends all writing. The lock is held.
-func (j *Journal) fail(err error) {
-	j.err = &DiskError{j.name, err}
-	j.settle(j.batch)
+// tell tells those who wait for a text to be written, without the lock.
+func tell(then []func(error), err error) {
+	for _, then := range then {
+		then(err)
+	}
+}
+
+// fail ends all writing, and returns those to be told. The lock is held.
+func (j *Journal) fail(err error) (then []func(error)) {
+	if j.err == nil {
+		j.err = err
+		j.settle(j.batch)
+		then, j.batch.then = j.batch.then, nil
+	}
+	return then
 }
 
 // settle tells those who wait for a batch how it went, and the index what is
