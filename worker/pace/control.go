@@ -68,14 +68,13 @@ type State struct {
 	measured  float64 // the rate at which the limit is taken to be
 	low       float64 // the last measurement; 0: none yet
 	from      float64 // the rate after the last refusal
-	peak      float64 // the rate at the last refusal
 	first     int     // accepted before the first refusal
 	firstTook time.Duration
 	saved     float64 // tokens of the last silence that are still to be made up
 	kept      float64 // the part of a silence that the limit saves up
 	marks     [2]mark // when the last two steps up ended
 	wake      int     // a refusal before so many are accepted is that of making up
-	company   float64 // the share of refusals that came early, of late
+	company   float64 // the share of measurements unlike the one before, of late
 	shared    bool    // others seem to use the same limit
 
 	// A bound on those in flight.

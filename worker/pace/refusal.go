@@ -105,10 +105,13 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 	case s.Window == 0 && s.sure >= firstPatience && s.gap < time.Second && !s.probing:
 		// A bucket, surely: it has a token soon.
 		return now.Add(max(30*time.Millisecond, 3*s.jitter, time.Duration(1.2/s.Rate*float64(time.Second))))
-	case s.shared && s.probing:
+	case s.shared:
 		// Others have taken it: to wait for long is to leave it all to them.
-		return now.Add(min(2*time.Second, 2*s.pause))
-	case s.Window == 0 && s.least > 0 && !s.probing && !s.shared:
+		if s.probing {
+			least = max(least, min(2*time.Second, 2*s.pause))
+		}
+		return now.Add(least)
+	case s.Window == 0 && s.least > 0 && !s.probing:
 		return now.Add(max(least, s.least)) // a ban, as long as the last one
 	case s.Window == 0:
 		least = max(least, s.gap/2)
