@@ -74,8 +74,13 @@ type State struct {
 	kept      float64 // the part of a silence that the limit saves up
 	marks     [2]mark // when the last two steps up ended
 	wake      int     // a refusal before so many are accepted is that of making up
-	company   float64 // the share of measurements unlike the one before, of late
-	shared    bool    // others seem to use the same limit
+
+	// Others on the same limit.
+	company float64       // the share of measurements unlike the one before, of late
+	shared  bool          // they seem to use it too
+	turn    time.Duration // and it seems to be a window of about this length; 0: it does not
+	given   int           // refusals since then, at each of which some of the rate was given back
+	others  bool          // what was taken for a quota was not all of it
 
 	// A bound on those in flight.
 	room    int // 0: none was found
