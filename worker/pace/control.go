@@ -80,7 +80,8 @@ type State struct {
 	shared  bool          // they seem to use it too
 	turn    time.Duration // and it seems to be a window of about this length; 0: it does not
 	given   int           // refusals since then, at each of which some of the rate was given back
-	others  bool          // what was taken for a quota was not all of it
+	usedUp  bool          // there was nothing left at the start of the run
+	others  bool          // what was taken for a quota was not all of the limit
 
 	// A bound on those in flight.
 	room    int // 0: none was found

@@ -183,7 +183,7 @@ func (s *State) meet(unlike bool) {
 	}
 	switch {
 	case s.shared && s.company <= 0.03:
-		s.shared, s.turn, s.others = false, 0, false
+		s.shared, s.turn, s.others, s.usedUp = false, 0, false, false
 	case !s.shared && s.company > 0.4:
 		s.shared, s.given = true, 0
 		if s.gap.Seconds() > mostSaved {
@@ -192,11 +192,17 @@ func (s *State) meet(unlike bool) {
 	}
 }
 
-// share begins to share what seems to be a window of about w: its rate is kept
-// evenly, since then all are refused at its end, and the first one too.
+// share begins to share what seems to be a window of about w. The rate is kept
+// evenly: all are refused at the end of the window then, whoever was the first in
+// it too. He gives back half at once; who came when it was used up has less, or
+// is alone by now.
 func (s *State) share(rate float64, w time.Duration) {
-	s.guess(rate / 2)
-	s.Window, s.turn, s.given = 0, w, 0
+	given := 2
+	if s.others || !s.usedUp {
+		rate, given = rate/2, 0
+	}
+	s.guess(rate)
+	s.Window, s.turn, s.given = 0, w, given
 	s.shared, s.company = true, 1
 	s.Reason = "others seem to use the window too"
 }

@@ -26,7 +26,7 @@ func (s *State) recovered(o Observation) {
 		s.recoveredInWindow(elapsed)
 	case s.Rate == 0 && s.run+s.accepted == 1:
 		// Others had used it up. It is met from here.
-		s.others = true
+		s.usedUp = true
 	case s.likeWindow(o.Sent.Sub(s.refused)):
 		s.suppose(s.run+s.accepted-1, o.Sent.Sub(s.resumed))
 	case s.Rate == 0:

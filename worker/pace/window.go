@@ -67,7 +67,7 @@ func (s *State) likeWindow(silent time.Duration) bool {
 // suppose takes n, accepted in elapsed until a request was accepted again, for
 // a quota.
 func (s *State) suppose(n int, elapsed time.Duration) {
-	if s.others && elapsed > longWindow {
+	if (s.others || s.usedUp) && elapsed > longWindow && n >= leastCount {
 		s.share(float64(n)/elapsed.Seconds(), snap(elapsed))
 		return
 	}
@@ -128,7 +128,7 @@ func (s *State) open() {
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
-			if s.late == 0 && s.Window > longWindow { // nor was the quota lowered before: it is not all of the limit
+			if s.late == 0 && s.Window > longWindow && s.quota >= leastCount { // nor was the quota lowered before: it is not all of the limit
 				s.share(s.Rate, s.Window)
 				return
 			}
@@ -203,7 +203,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 func (s *State) noWindow(now time.Time, reason string) {
 	// A bucket lets all of the quota in, or a counter next to nothing. Of a window,
 	// others take a part.
-	s.others = s.others || s.got < s.quota*9/10 && (s.trying || s.got > s.quota/5)
+	s.others = s.others || s.quota >= leastCount && s.got < s.quota*9/10 && (s.trying || s.got > s.quota/5)
 	rate := s.Rate
 	switch {
 	case s.trying:
