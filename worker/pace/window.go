@@ -128,7 +128,8 @@ func (s *State) open() {
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
-			if s.late == 0 && s.Window > longWindow && s.quota >= leastCount { // nor was the quota lowered before: it is not all of the limit
+			if s.late == 0 && s.Window > longWindow && s.quota >= leastCount {
+				s.others = true // it was never lowered, and is not all of the limit
 				s.share(s.Rate, s.Window)
 				return
 			}
