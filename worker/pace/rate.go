@@ -186,7 +186,7 @@ func (s *State) meet(unlike bool) {
 		s.shared, s.turn, s.others, s.usedUp = false, 0, false, false
 	case !s.shared && s.company > 0.4:
 		s.shared, s.given = true, 0
-		if s.gap.Seconds() > mostSaved {
+		if s.gap.Seconds() > mostSaved && !s.told { // answers that say what is left make long silences
 			s.turn = s.gap
 		}
 	}
