@@ -72,15 +72,20 @@ type State struct {
 	measured float64 // the rate at which the limit is taken to be
 	low      float64 // the last measurement; 0: none yet
 	from     float64 // the rate after the last refusal
-	peak     float64 // the rate at the last refusal
 	first    mark    // the first refusal
 	burst    trail   // of what was accepted before it
 	saved    float64 // tokens of the last silence that are still to be made up
 	kept     float64 // the part of a silence that the limit saves up
 	marks    trail   // of what was accepted since the last silence
 	wake     int     // a refusal before so many are accepted is that of making up
-	company  float64 // the share of refusals that came early, of late
-	shared   bool    // others seem to use the same limit
+
+	// Others on the same limit.
+	company float64       // the share of measurements unlike the one before, of late
+	shared  bool          // they seem to use it too
+	turn    time.Duration // and it seems to be a window of about this length; 0: it does not
+	given   int           // refusals since then, at each of which some of the rate was given back
+	usedUp  bool          // there was nothing left at the start of the run
+	others  bool          // what was taken for a quota was not all of the limit
 
 	// A bound on those in flight.
 	room    int // 0: none was found

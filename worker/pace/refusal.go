@@ -26,6 +26,7 @@ func (s *State) recovered(o Observation) {
 		s.recoveredInWindow(elapsed)
 	case s.Rate == 0 && s.run+s.accepted == 1:
 		// Others had used it up. It is met from here.
+		s.usedUp = true
 	case s.Rate == 0 && s.named.Limit > 0:
 		s.believe(o.Sent)
 	case s.run+s.accepted > leastQuota && s.likeWindow(o.Sent.Sub(s.refused)):
@@ -114,11 +115,18 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 	case s.Window == 0 && s.sure >= firstPatience && s.gap < time.Second && !s.probing:
 		// A bucket, surely: it has a token soon.
 		return now.Add(max(30*time.Millisecond, 3*s.jitter, time.Duration(1.2/s.Rate*float64(time.Second))))
-	case s.shared && s.probing:
-		// Others have taken it: to wait for long is to leave it all to them.
-		return now.Add(min(2*time.Second, 2*s.pause))
-	case s.Window == 0 && s.least > 0 && !s.probing && !s.shared:
+	case s.Window == 0 && s.least > 0 && !s.probing:
 		return now.Add(max(least, s.least)) // a ban, as long as the last one
+	case s.turn > 0 && s.probes == 1:
+		// The window is over a window, or some, after the last silence was.
+		turns := now.Sub(s.resumed)/s.turn + 1
+		return later(now.Add(least), s.resumed.Add(turns*s.turn+s.guard()))
+	case s.shared:
+		// Others have taken it: to wait for long is to leave it all to them.
+		if s.probing {
+			least = max(least, min(max(2*time.Second, s.turn/10), 2*s.pause))
+		}
+		return now.Add(least)
 	case s.Window == 0:
 		least = max(least, (s.gap-s.latency)/2)
 	}

@@ -33,6 +33,7 @@ type simulation struct {
 	rival       float64 // requests a second of one that heeds nothing
 	memory      Memory
 	most        float64
+	prepare     func(law *State, start time.Time) // of each copy, if set
 	trace       func(c int, now time.Time, kind ReplyKind, law *State)
 
 	rng    *rand.Rand
@@ -103,6 +104,10 @@ func (s *simulation) run(seed uint64, limit time.Duration) (r result) {
 	for range max(1, s.copies) {
 		c := &runner{left: s.rows}
 		c.gate = newGate(Options{Max: s.most, Concurrency: s.concurrency, Rows: s.rows, Memory: s.memory}, start)
+		if s.prepare != nil {
+			s.prepare(&c.gate.law, start)
+			c.gate.adjust(start)
+		}
 		s.copy = append(s.copy, c)
 	}
 	for i, c := range s.copy {

@@ -74,6 +74,10 @@ func (s *State) likeWindow(silent time.Duration) bool {
 // suppose takes n, accepted in elapsed until a request was accepted again, for
 // a quota.
 func (s *State) suppose(n int, elapsed time.Duration) {
+	if (s.others || s.usedUp) && elapsed > longWindow && n >= leastCount {
+		s.share(float64(n)/elapsed.Seconds(), snap(elapsed))
+		return
+	}
 	s.setQuota(n, snap(elapsed))
 	s.tested, s.trying, s.proven, s.late, s.strikes, s.passed, s.held = false, false, false, 0, 0, 0, 0
 	s.patience, s.step, s.grown = firstWindows, 1, 0
@@ -170,6 +174,11 @@ func (s *State) open() {
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
+			if s.late == 0 && s.Window > longWindow && s.quota >= leastCount {
+				s.others = true // it was never lowered, and is not all of the limit
+				s.share(s.Rate, s.Window)
+				return
+			}
 		}
 		s.extra = 0
 		if s.grown++; s.grown >= s.patience && s.quota < mostQuota && s.named.Limit == 0 {
@@ -245,10 +254,13 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 
 // noWindow goes over to an even rate.
 func (s *State) noWindow(now time.Time, reason string) {
+	// A bucket lets all of the quota in, or a counter next to nothing. Of a window,
+	// others take a part.
+	s.others = s.others || s.quota >= leastCount && s.got < s.quota*9/10 && (s.trying || s.got > s.quota/5)
 	rate := s.Rate
 	switch {
 	case s.trying:
-		rate = float64(s.quota) / s.whole.Seconds()
+		rate = min(float64(s.quota)/s.whole.Seconds(), float64(s.accepted)/max(0.001, now.Sub(s.resumed).Seconds()))
 	case s.named.Limit > 0:
 		rate = s.named.rate()
 	case s.tested:
