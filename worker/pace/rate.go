@@ -62,7 +62,7 @@ const (
 	// 5 a second, and in 750 at 25. After 20 s without a refusal the claims grow
 	// with the square of the time.
 	yield    = 0.85
-	claim    = 0.025
+	claim    = 0.03
 	claimFor = 20.0
 
 	// A window refuses all of them at its end, together, and each only a few times,
@@ -162,6 +162,10 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	limit, _ := s.fill(n, n/max(0.001, now.Sub(s.refused).Seconds()), now)
 	if s.kept == 0 && s.asked { // as with counters: the silence saved nothing up
 		limit = max(limit, min(n/active, mostLost*limit))
+	}
+	if silent > mostSaved && s.Rate < s.low {
+		// It saves up more than was thought: else so slow a rate would be let in.
+		limit = (limit + n/(active+silent)) / 2
 	}
 	most := n / active
 	// Company shows in measurements of a rate: not in a few, nor in what was a mean,
