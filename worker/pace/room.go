@@ -41,7 +41,7 @@ func (s *State) crowding(o Observation) {
 func (s *State) makeRoom() {
 	if s.grown++; s.grown >= s.patience {
 		s.grown = 0
-		s.patience *= 2
+		s.patience *= 3
 		s.room++
 	}
 }
