@@ -146,7 +146,11 @@ func (t *table) next(row *Row) error {
 			row.Err = &Fault{Message: say("many-cells", n, t.width)}
 		}
 	} else if n < t.named && !t.ragged {
+		// Padded, it would look whole when it comes back in an outcome file,
+		// and may end in half an id.
 		row.Err = &Fault{Message: say("few-cells", n, t.width)}
+		t.extra = quoteCell(append(t.extra[:0], t.found.Delimiter), rec.text)
+		row.Surplus = t.extra
 	}
 	row.Own = t.ownText()
 	if !t.validText(row.Own) || !t.validText(row.Surplus) {

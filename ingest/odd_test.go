@@ -38,7 +38,7 @@ var oddities = []struct {
 	{"trailing commas", "clientId,tagId,,,\nc,t,,,\nd,t\n", Options{}, []string{"1@2 t c   | c,t,,, | ", "2@3 t d   | d,t,,, | "}},
 	{"commas past the header", "clientId,tagId\nc,t,,\n", Options{}, []string{"1@2 t c   | c,t | ,,"}},
 	{"text past the header", "clientId,tagId\nc,t,what\n", Options{}, []string{"1@2 !many-cells | c,t | ,what"}},
-	{"a row cut short", "clientId,tagId,note\nc,t\nd,t,x\n", Options{}, []string{"1@2 !few-cells | c,t, | ", "2@3 t d   | d,t,x | "}},
+	{"a row cut short", "clientId,tagId,note\nc,t\nd,t,x\n", Options{}, []string{"1@2 !few-cells | c,t, | ,\"c,t\"", "2@3 t d   | d,t,x | "}},
 	{"an unnamed column", "clientId,,tagId\nc,x,t\n", Options{}, []string{"1@2 t c   | c,x,t | "}},
 	{"the same name twice, of no interest", "note,clientId,note,tagId\na,c,b,t\n", Options{}, []string{"1@2 t c   | a,c,b,t | "}},
 	{"the header again in the middle", "clientId,tagId\nc,t\nclientId,tagId\nd,t\n", Options{}, []string{"1@2 t c   | c,t | ", "2@3 !repeated-header | clientId,tagId | ", "3@4 t d   | d,t | "}},

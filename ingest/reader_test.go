@@ -75,7 +75,7 @@ var csvCases = []struct {
 	{"outcome columns left out wherever they stand", "mantatag_row,clientId,Mantatag_Reason,tagId,mantatag_x\n1,c,why,t,z\n", Options{}, []string{
 		"1@2 t c   | c,t | "}},
 	{"few and many cells", "clientId,tagId,x\nc,t\nc,t,x,y,\"z\nz\"\nc,t,x,, \n", Options{}, []string{
-		"1@2 !few-cells | c,t, | ",
+		"1@2 !few-cells | c,t, | ,\"c,t\"",
 		"2@3 !many-cells | c,t,x | ,y,\"z\nz\"",
 		"3@5 t c   | c,t,x | ,, "}},
 	{"stray quote costs its own line", "clientId,tagId\n\"c1,t1\nc2,t2\n\"c3\",t3\n", Options{}, []string{

@@ -116,15 +116,23 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 
 	tasks := make(chan func())
 	var pool errgroup.Group
-	for range p.places() {
-		pool.Go(func() error {
+	pool.SetLimit(p.places())
+	err := r.takeIn(rows, func(task func()) {
+		select {
+		case tasks <- task: // to one that has none
+			return
+		default:
+		}
+		if !pool.TryGo(func() error {
+			task()
 			for task := range tasks {
 				task()
 			}
 			return nil // what a row meets is its outcome or stops the run
-		})
-	}
-	err := r.takeIn(rows, tasks)
+		}) {
+			tasks <- task
+		}
+	})
 	close(tasks)
 	r.outage.lastRow()
 	_ = pool.Wait()
@@ -138,7 +146,7 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 }
 
 // takeIn reads rows and gives those that have to be sent to the pool.
-func (r *run) takeIn(rows Rows, tasks chan<- func()) error {
+func (r *run) takeIn(rows Rows, start func(func())) error {
 	for r.intake.Err() == nil {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
@@ -155,12 +163,12 @@ func (r *run) takeIn(rows Rows, tasks chan<- func()) error {
 		answered := make(chan struct{})
 		once := sync.OnceFunc(func() { close(answered) })
 		r.outage.rowIn()
-		tasks <- func() {
+		start(func() {
 			defer r.outage.rowOut()
 			defer once()
 			defer r.catch()
 			r.tag(row, key, ref, once)
-		}
+		})
 		if !r.proven.Load() {
 			// Until the API has accepted the credentials, one request at a
 			// time: a wrong token costs one.

@@ -73,7 +73,7 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 	note(s.Rows.Earlier > 0, l.Say("%[1]d of them had their outcome from an earlier run.", s.Rows.Earlier))
 	note(s.Rows.Duplicates > 0, l.Say("%[1]d ask for the same as a row before them, and share its outcome.", s.Rows.Duplicates))
 	note(s.InFlight > 0, l.Say("%[1]d are on their way: sent or about to be, and not answered yet.", s.InFlight))
-	note(s.InDoubt > 0, l.Say("%[1]d were sent without an answer, so they may have been done (mantatag_in_doubt).", s.InDoubt))
+	note(s.InDoubt > 0, l.Say("%[1]d may have been done: they were sent, or about to be, and no answer is recorded (mantatag_in_doubt).", s.InDoubt))
 	note(sent > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), s.Requests.RateLimited))
 	note(sent == 0, l.Say("Nothing was sent."))
 	note(true, sayPace(l, s.Summary))

@@ -172,7 +172,10 @@ func (s *session) count(ctx context.Context, p *progress, pacer *pace.Pacer) {
 	if n, err := ingest.Count(ctx, s.input, s.read); err == nil {
 		p.total.Store(n)
 		for _, earlier := range s.journal.Sessions() {
-			n -= earlier.Totals.Succeeded + earlier.Totals.Failed
+			n -= earlier.Totals.Succeeded
+			if !s.retryFailed {
+				n -= earlier.Totals.Failed
+			}
 		}
 		pacer.Expect(int(max(0, n)))
 	}

@@ -6,7 +6,7 @@ var singular = map[string]string{
 	"%[1]d are on their way: sent or about to be, and not answered yet.":                                                                    "%[1]d is on its way: sent or about to be, and not answered yet.",
 	"%[1]d of them had their outcome from an earlier run.":                                                                                  "%[1]d of them had its outcome from an earlier run.",
 	"%[1]d ask for the same as a row before them, and share its outcome.":                                                                   "%[1]d asks for the same as a row before it, and shares its outcome.",
-	"%[1]d were sent without an answer, so they may have been done (mantatag_in_doubt).":                                                    "%[1]d was sent without an answer, so it may have been done (mantatag_in_doubt).",
+	"%[1]d may have been done: they were sent, or about to be, and no answer is recorded (mantatag_in_doubt).":                              "%[1]d may have been done: it was sent, or about to be, and no answer is recorded (mantatag_in_doubt).",
 	"%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.":                                                            "%[1]d request in %[2]s, %[3]d of them over the rate limit and sent again.",
 	"The API's limit is not settled yet: %[1]d requests were accepted and %[2]d refused.":                                                   "The API's limit is not settled yet: %[1]d request was accepted and %[2]d refused.",
 	"one tag on one client each, of %[1]d rows":                                                                                             "one tag on one client each, of %[1]d row",
