@@ -11,12 +11,11 @@ import (
 
 const (
 	// A higher rate is tried 5 % by 5 %. At one refusal in 400 requests, 0.25 %
-	// are refused. What measurements agree on is tried more rarely, but every
-	// 70 seconds: a limit that has risen is not to wait for longer, and at 5 a second
-	// that is 0.3 % already.
+	// are refused. What measurements agree on is tried more rarely, but once a
+	// minute: a limit that has risen is not to wait for longer.
 	firstStep     = 0.05
 	firstPatience = 400
-	steadyFor     = 70.0 // seconds
+	steadyFor     = 60.0 // seconds
 
 	// Each step without a refusal makes the next one twice as wide in half the
 	// time, up to 40 % in 20 requests: the limit has risen, or was never met.
