@@ -9,9 +9,9 @@ import (
 )
 
 // TestBoundOfCopies prints, with -table, what four copies on one window reach if
-// they know from the start that they share it, and how long it is, but neither the
-// limit nor how many they are: what it costs to find their shares, without what it
-// costs to find each other.
+// they know from the start that they share it, how long it is, and how much it lets
+// in, of which each claims the half, but not how many they are: what it costs to
+// find their shares, without what it costs to find each other.
 func TestBoundOfCopies(t *testing.T) {
 	if !*tableFlag {
 		return

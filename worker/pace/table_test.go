@@ -208,6 +208,10 @@ func scenarios() (all []scenario) {
 	}
 	add(scenario{group: "four copies", name: "fixed 500 in 10s", limiter: func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 500, Window: 10 * time.Second} }, copies: 4, rows: 5000, time: 1.20, refused: 0.02})
 	add(scenario{group: "four copies", name: "fixed 500 in 10s, told", hint: retryAfter, limiter: func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 500, Window: 10 * time.Second} }, copies: 4, rows: 5000, time: 1.20, refused: 0.02})
+	for _, w := range []quota{{100, 10 * time.Second, 1500}, {300, time.Minute, 1500}, {1000, time.Minute, 5000}} {
+		add(scenario{group: "copies, other windows", name: fmt.Sprintf("fixed %d in %v", w.limit, w.window),
+			limiter: func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: w.limit, Window: w.window} }, copies: 4, rows: w.rows})
+	}
 	add(scenario{group: "no limit", name: "no limit", limiter: func() sandbox.Limiter { return sandbox.Unlimited{} }, rows: 100_000, time: 1.03})
 	for _, l := range []struct {
 		name    string
@@ -263,7 +267,7 @@ func TestTable(t *testing.T) {
 		if c.refused > 1 && o.refused > c.refused || c.refused < 1 && c.time > 0 && o.share > c.refused {
 			note += " 429"
 		}
-		if c.copies > 1 && o.jain < 0.95 {
+		if c.copies > 1 && c.time > 0 && o.jain < 0.95 {
 			note += " Jain"
 		}
 		if o.disobeyed > 0 {
