@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -14,8 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 )
-
-var ctx = context.Background()
 
 const host = "api.example.com"
 
