@@ -144,6 +144,9 @@ func (t *table) next(row *Row) error {
 		row.Surplus = rec.text[rec.cells[t.width].from-1:]
 		if !rec.blankFrom(t.width) {
 			row.Err = &Fault{Message: say("many-cells", n, t.width)}
+			if t.found.Outcomes {
+				row.Err = &Fault{Message: say("still-surplus")}
+			}
 		}
 	} else if n < t.named && !t.ragged {
 		// Padded, it would look whole when it comes back in an outcome file,

@@ -80,6 +80,7 @@ var english = map[string]string{
 	"unknown-platform":   "the platform %[1]q is not one of line, facebook, instagram, liveChat, whatsapp",
 	"other-bot":          "the row belongs to bot %[1]q, and this run is for bot %[2]q, whose token reaches only its own clients",
 	"few-cells":          "the row has %[1]d cells where the header has %[2]d",
+	"still-surplus":      "to the right of mantatag's columns still stands what did not fit the columns: mend the row, and delete that cell",
 	"many-cells":         "the row has %[1]d cells where the header has %[2]d",
 	"repeated-header":    "the row is the header once more",
 	"stray-quote":        "a quotation mark opens a cell and does not close it properly",

@@ -38,6 +38,7 @@ var oddities = []struct {
 	{"trailing commas", "clientId,tagId,,,\nc,t,,,\nd,t\n", Options{}, []string{"1@2 t c   | c,t,,, | ", "2@3 t d   | d,t,,, | "}},
 	{"commas past the header", "clientId,tagId\nc,t,,\n", Options{}, []string{"1@2 t c   | c,t | ,,"}},
 	{"text past the header", "clientId,tagId\nc,t,what\n", Options{}, []string{"1@2 !many-cells | c,t | ,what"}},
+	{"a row cut short, come back", "clientId,tagId,note,mantatag_reason\nc,t,,few,\"c,t\"\n", Options{}, []string{"1@2 !still-surplus | c,t, | ,\"c,t\""}},
 	{"a row cut short", "clientId,tagId,note\nc,t\nd,t,x\n", Options{}, []string{"1@2 !few-cells | c,t, | ,\"c,t\"", "2@3 t d   | d,t,x | "}},
 	{"an unnamed column", "clientId,,tagId\nc,x,t\n", Options{}, []string{"1@2 t c   | c,x,t | "}},
 	{"the same name twice, of no interest", "note,clientId,note,tagId\na,c,b,t\n", Options{}, []string{"1@2 t c   | a,c,b,t | "}},
