@@ -43,8 +43,12 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 		return
 	}
 	several := c.split != ""
-	if one := bytes.TrimSpace(cells[fieldOneTag]); len(one) > 0 {
+	switch one := bytes.TrimSpace(cells[fieldOneTag]); {
+	case len(one) > 0:
 		row.Tag, several = string(one), true
+	case c.columns[fieldOneTag] != "" && !several:
+		row.Err = c.fault(fieldTag, say("needs-split"))
+		return
 	}
 	lineID := isLineID(cells[fieldPlatformClient]) // nearly all are, and sound in every other way
 	for f := fieldTag; f <= fieldBot; f++ {

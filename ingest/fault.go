@@ -91,6 +91,7 @@ var english = map[string]string{
 	"nested":             "%[1]s is not a string or a number",
 	"twice":              "the object has %[1]s twice, with different values",
 	"float-number":       "%[1]s is the JSON number %[2]s, which is no id: write ids as strings",
+	"needs-split":        "the file was written by a run with --split-tags, and the row may ask for several tags: give that flag again",
 	"tag-not-in-row":     "mantatag_tag names %[1]q, which the row's tag cell does not hold: correct the one or clear the other",
 
 	// Cells, by the rules; the arguments are the column, the cell, and what it became.

@@ -18,6 +18,7 @@ type attempts struct {
 	key     journal.Key
 	streaks []int // of the failures so far: see outage.spent
 	inDoubt bool
+	known   bool         // that the API refused it: an earlier run was told so
 	ticket  *pace.Ticket // of the last request
 
 	answered func() // lets the row after the first one in
@@ -27,7 +28,7 @@ type attempts struct {
 // which case it stays pending. answered is called once a request was answered,
 // or is not waited for any more.
 func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered func()) {
-	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt, answered: answered}
+	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt, known: ref.State == journal.Failed, answered: answered}
 	for {
 		id := r.requestID()
 		if err := r.door.enter(r.about(a, journal.Entry{Kind: journal.Intent, Request: id}), len(a.streaks) > 0); err != nil {
@@ -108,6 +109,9 @@ func (r *run) settle(a *attempts, p *permit, cred manta.Credentials, answer mant
 		a.inDoubt = a.inDoubt && answer.Status == http.StatusForbidden
 		e.Kind = journal.Failed
 		r.record(a, e)
+		if a.known { // no sign of a wrong tag: it was asked for all the same
+			return false, 0
+		}
 		if n := r.refusals.Add(1); r.StopAfterFailures > 0 && n >= int64(r.StopAfterFailures) {
 			r.stop(&Stop{By: ByFailures, Message: r.say("%[1]d rows in a row were refused with no success between (the last: %[2]s); check the tag and the ids, or raise --stop-after-failures", n, answer.Message)})
 		}

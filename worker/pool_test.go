@@ -187,6 +187,21 @@ func TestExpiryIsRenewedOnce(t *testing.T) {
 	}
 }
 
+// TestRetriedFailuresDoNotStop: what an earlier run was told of a row is no sign of
+// a wrong tag, so all that had failed are asked for again.
+func TestRetriedFailuresDoNotStop(t *testing.T) {
+	const rows = 60
+	p, s, g := newPool(t, sandbox.Options{UnknownShare: 1}, t.TempDir())
+	p.StopAfterFailures = 0
+	if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil || g.ends[journal.Failed] != rows {
+		t.Fatal(err, g.ends)
+	}
+	p.StopAfterFailures, p.RetryFailed = 20, true
+	if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil || s.Account().Requests != 2*rows {
+		t.Errorf("%v; %d requests", err, s.Account().Requests)
+	}
+}
+
 func TestStopAfterFailures(t *testing.T) {
 	p, _, g := newPool(t, sandbox.Options{UnknownShare: 1}, t.TempDir())
 	p.StopAfterFailures = 20

@@ -94,7 +94,7 @@ func sayPace(l *lang.Language, s report.Summary) string {
 	limited := s.Requests.RateLimited
 	switch {
 	case s.Rate.Given > 0:
-		return l.Say("The run was paced at the %[1]s requests a second of --rate.", perSecond(l, s.Rate.Given))
+		return l.Say("The run was kept to the %[1]s requests a second of --rate.", perSecond(l, s.Rate.Given))
 	case s.Rate.InFlight > 0:
 		return l.Say("The API takes about %[1]d requests at once.", s.Rate.InFlight)
 	case s.Rate.Learned > 0:

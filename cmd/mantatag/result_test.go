@@ -22,7 +22,7 @@ func TestSayPace(t *testing.T) {
 		{"", report.Rate{}, report.Requests{Sent: 8}, &ended},
 		{"The API allows about 49.9 requests a second.", report.Rate{Learned: 49.88}, report.Requests{Sent: 900, RateLimited: 4}, &ended},
 		{"The API allows about 1,450 requests a second.", report.Rate{Learned: 1450.2}, report.Requests{Sent: 900}, &ended},
-		{"The run was paced at the 0.5 requests a second of --rate.", report.Rate{Learned: 81.2, Given: 0.5}, report.Requests{Sent: 9}, &ended},
+		{"The run was kept to the 0.5 requests a second of --rate.", report.Rate{Learned: 81.2, Given: 0.5}, report.Requests{Sent: 9}, &ended},
 		{"The API takes about 8 requests at once.", report.Rate{Learned: 60.7, InFlight: 8}, report.Requests{Sent: 900, RateLimited: 9}, &ended},
 		{"The API's limit is not settled yet: 1,400 requests were accepted and 12 refused.", report.Rate{}, report.Requests{Sent: 1412, RateLimited: 12}, &ended},
 		{"", report.Rate{}, report.Requests{Sent: 1412, RateLimited: 12}, nil},

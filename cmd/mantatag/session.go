@@ -244,7 +244,12 @@ func (s *session) conclude(stopped *worker.Stop) error {
 			fmt.Fprintln(s.terminal, "mantatag:", sentence)
 		}
 	}
-	s.log.Info().Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
+	level := zerolog.WarnLevel
+	switch summary.StoppedBy {
+	case "", worker.ByInterrupt, worker.ByDeadline: // nothing that a person has to see to
+		level = zerolog.InfoLevel
+	}
+	s.log.WithLevel(level).Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
 
 	left := ""
 	// It may have ended before it had sent again all that had failed.

@@ -26,7 +26,7 @@ var zhCommand = map[string]string{
 	"%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.":                               "%[2]s內送出 %[1]d 個請求，其中 %[3]d 個超過速率限制而重送。",
 	"Nothing was sent.":                                                                   "沒有送出任何請求。",
 	"The API allows about %[1]s requests a second.":                                       "API 每秒約允許 %[1]s 個請求。",
-	"The run was paced at the %[1]s requests a second of --rate.":                         "依 --rate 的每秒 %[1]s 個請求送出。",
+	"The run was kept to the %[1]s requests a second of --rate.":                          "依 --rate 限制在每秒 %[1]s 個請求以內。",
 	"The API takes about %[1]d requests at once.":                                         "API 同時約可處理 %[1]d 個請求。",
 	"The API's limit is not settled yet: %[1]d requests were accepted and %[2]d refused.": "API 的速率限制還不確定：接受了 %[1]d 個請求，拒絕了 %[2]d 個。",
 	"No limit of the API was met: --concurrency (%[1]d) is what held the run back.":       "沒有遇到 API 的速率限制：限制速度的是 --concurrency（%[1]d）。",

@@ -10,6 +10,7 @@ var zhIngest = map[string]string{
 	"unknown-platform":   "平台 %[1]q 不是 line、facebook、instagram、liveChat、whatsapp 之一",
 	"other-bot":          "這一列屬於機器人 %[1]q，但這次執行的是機器人 %[2]q，它的權杖只能處理自己的客戶",
 	"few-cells":          "這一列有 %[1]d 格，標題列有 %[2]d 格",
+	"needs-split":        "這個檔案是用 --split-tags 執行時寫出的，這一列可能要貼多個標籤：請再加上這個參數",
 	"still-surplus":      "mantatag 各欄的右邊還留著當初對不上欄位的內容：請修正這一列，並刪除那一格",
 	"many-cells":         "這一列有 %[1]d 格，標題列有 %[2]d 格",
 	"stray-quote":        "儲存格開頭的引號沒有正確結束",
