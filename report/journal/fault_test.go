@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // disk is a real file system whose operations can fail, and that shows the
@@ -289,7 +288,11 @@ func TestHurry(t *testing.T) {
 			t.Fatal(err)
 		}
 		told, before, syncs := 0, d.ops, 0
-		d.synced = func() { syncs++ }
+		synced := make(chan struct{}, 1)
+		d.synced = func() {
+			syncs++
+			synced <- struct{}{}
+		}
 		check := func(when string, wantTold, wantWrites, wantSyncs int) {
 			t.Helper()
 			synctest.Wait()
@@ -310,7 +313,7 @@ func TestHurry(t *testing.T) {
 		j.Hurry()
 		check("nothing to hurry with", 2, 1, 0)
 		add(2)
-		time.Sleep(lag)
+		<-synced // the bubble's time goes on by itself
 		check("later", 3, 2, 1)
 		if err := j.Close(); err != nil {
 			t.Fatal(err)

@@ -215,12 +215,12 @@ func TestPlaceIsKeptUntilFree(t *testing.T) {
 			}
 		}()
 		first := <-let
-		time.Sleep(time.Second)
+		synctest.Wait()
 		if first.Done(pace.Reply{Kind: pace.Accepted}) {
 			t.Error("awaited, though there is another place")
 		}
 		second := <-let
-		time.Sleep(time.Second)
+		synctest.Wait()
 		if !second.Done(pace.Reply{Kind: pace.Accepted}) {
 			t.Error("no place is left, and nobody is said to wait for one")
 		}
