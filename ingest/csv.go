@@ -86,19 +86,22 @@ func (t *table) readHeader(n *names) error {
 
 func (t *table) useHeader(header []string, at layout) error {
 	t.at, t.width = at, len(header)
-	for i, h := range header {
-		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(h)), ownPrefix) {
-			t.found.Outcomes = true
-			continue
+	for t.named = t.width; t.named > 0 && strings.TrimSpace(header[t.named-1]) == ""; {
+		t.named--
+	}
+	if t.found.Outcomes = slices.ContainsFunc(header, isOurs); t.found.Outcomes {
+		// A spreadsheet has padded the header, above what stands there to the
+		// right of our columns because it fitted none of the user's.
+		t.width = t.named
+	}
+	for i, h := range header[:t.width] {
+		if !isOurs(h) {
+			t.own = append(t.own, i)
 		}
-		t.own = append(t.own, i)
 	}
 	t.prefix = len(t.own)
 	if t.prefix == 0 || t.own[t.prefix-1] != t.prefix-1 {
 		t.prefix = -1
-	}
-	for t.named = t.width; t.named > 0 && strings.TrimSpace(header[t.named-1]) == ""; {
-		t.named--
 	}
 	var raw [fieldCount][]byte
 	for f, i := range at {
@@ -116,6 +119,11 @@ func (t *table) useHeader(header []string, at layout) error {
 	var err error
 	t.decoder, err = newDecoder(t.found.Delimiter, &raw)
 	return err
+}
+
+// isOurs tells the name of a column that mantatag adds.
+func isOurs(name string) bool {
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(name)), ownPrefix)
 }
 
 func (t *table) layout() Layout { return t.found }

@@ -38,6 +38,8 @@ var oddities = []struct {
 	{"trailing commas", "clientId,tagId,,,\nc,t,,,\nd,t\n", Options{}, []string{"1@2 t c   | c,t,,, | ", "2@3 t d   | d,t,,, | "}},
 	{"commas past the header", "clientId,tagId\nc,t,,\n", Options{}, []string{"1@2 t c   | c,t | ,,"}},
 	{"text past the header", "clientId,tagId\nc,t,what\n", Options{}, []string{"1@2 !many-cells | c,t | ,what"}},
+	{"the same, padded by a spreadsheet", "clientId,tagId,note,mantatag_reason,,\nc,t,,few,\"c,t\",\nd,t,,few,,\n", Options{}, []string{"1@2 !still-surplus | c,t, | ,\"c,t\",", "2@3 t d   | d,t, | ,,"}},
+	{"more cells than the header, come back padded", "clientId;tagId;mantatag_reason;;\nc;t;many;x;y\n", Options{}, []string{"1@2 !still-surplus | c;t | ;x;y"}},
 	{"a row cut short, come back", "clientId,tagId,note,mantatag_reason\nc,t,,few,\"c,t\"\n", Options{}, []string{"1@2 !still-surplus | c,t, | ,\"c,t\""}},
 	{"a row cut short", "clientId,tagId,note\nc,t\nd,t,x\n", Options{}, []string{"1@2 !few-cells | c,t, | ,\"c,t\"", "2@3 t d   | d,t,x | "}},
 	{"an unnamed column", "clientId,,tagId\nc,x,t\n", Options{}, []string{"1@2 t c   | c,x,t | "}},

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/csv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -30,10 +31,46 @@ func TestOutcomeFilesComeBack(t *testing.T) {
 		}
 		o := Options{Format: CSV, Encoding: "utf-8", Tag: "t"}
 		if rows, l := readText(t, name, b.String(), o); rows != nil {
-			again(t, name, outcomeFile(rows, l), rows, l, o)
+			outcome := outcomeFile(rows, l)
+			again(t, name, outcome, rows, l, o)
+			savedAgain(t, name, outcome, rows, l, o)
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d: %q", seed, b.String())
+		}
+	}
+}
+
+// savedAgain reads an outcome file as a spreadsheet saves it, each line padded to
+// the longest: what could not be sent still cannot.
+func savedAgain(t *testing.T, name, outcome string, rows []Row, l Layout, o Options) {
+	t.Helper()
+	in := csv.NewReader(strings.NewReader(strings.TrimPrefix(outcome, "\uFEFF")))
+	in.Comma, in.FieldsPerRecord = rune(l.Delimiter), -1
+	table, err := in.ReadAll()
+	if err != nil || len(table) != len(rows)+1 {
+		return // a spreadsheet would read something else than we do
+	}
+	width := 0
+	for _, cells := range table {
+		width = max(width, len(cells))
+	}
+	var b strings.Builder
+	out := csv.NewWriter(&b)
+	out.Comma = rune(l.Delimiter)
+	for _, cells := range table {
+		if err := out.Write(append(cells, make([]string, width-len(cells))...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out.Flush()
+	saved, _ := readText(t, name, b.String(), o)
+	if len(saved) != len(rows) {
+		t.Fatalf("%d rows were saved again, and %d are read\n%q", len(rows), len(saved), b.String())
+	}
+	for i, was := range rows {
+		if was.Err != nil && saved[i].Err == nil {
+			t.Errorf("row %d had failed, %v, and asks for %v when it was saved again\n%q", i, was.Err, saved[i].Mapping, b.String())
 		}
 	}
 }
