@@ -183,7 +183,7 @@ func (n *names) noColumn(f int, header []string) *InputError {
 }
 
 // nearest is the column, of those that stand for nothing, whose name is most
-// like the field's, if any is.
+// like the field's and like no other's as much, if any is.
 func (n *names) nearest(f int, header []string) string {
 	best, at := "", 1<<30
 	for _, h := range header {
@@ -194,18 +194,37 @@ func (n *names) nearest(f int, header []string) string {
 		if other, _ := n.fieldOf(h); other >= 0 {
 			continue
 		}
-		for _, want := range append([]string{n.fields[f]}, aliases[f]...) {
-			want = foldName(want)
-			d := distance([]rune(name), []rune(want))
-			if strings.Contains(want, name) || strings.Contains(name, want) {
-				d = min(d, 2)
+		d := n.unlike(f, name)
+		if d >= at {
+			continue
+		}
+		for other := range fieldOneTag {
+			if other != f && n.unlike(other, name) <= d {
+				d = at
 			}
-			if d < at && d <= max(2, len([]rune(want))/2) {
-				best, at = h, d
-			}
+		}
+		if d < at {
+			best, at = h, d
 		}
 	}
 	return strings.TrimSpace(best)
+}
+
+// unlike is how far a column's folded name is from that of a field; 1<<30: it is
+// not like it at all.
+func (n *names) unlike(f int, name string) int {
+	least := 1 << 30
+	for _, want := range append([]string{n.fields[f]}, aliases[f]...) {
+		want = foldName(want)
+		d := distance([]rune(name), []rune(want))
+		if strings.Contains(want, name) || strings.Contains(name, want) {
+			d = min(d, 2)
+		}
+		if d <= max(2, len([]rune(want))/2) {
+			least = min(least, d)
+		}
+	}
+	return least
 }
 
 // distance is Levenshtein's.

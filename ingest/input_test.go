@@ -57,6 +57,7 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 		{"empty", "", Options{}, "empty", nil},
 		{"white space", " \n\r\n\t\n", Options{}, "no-header", nil},
 		{"no columns", "Name,Client Nr,Tag\na,b,c\n", Options{}, "no-columns", []string{"tagId", `"Name", "Client Nr", "Tag"`, `--map tagId="Tag"`, "--tag"}},
+		{"neither column", "姓名,客戶\nA,1\n", Options{}, "no-columns", []string{"tagId", "--map tagId=COLUMN"}},
 		{"no client", "tagId,klientId\n", Options{}, "no-columns", []string{"clientId", `the nearest is "klientId"`}},
 		{"no platform", "tagId,platformClientId\n", Options{}, "no-columns", []string{"platform", "--platform"}},
 		{"two columns", "clientId,client_id,tagId\nc,d,t\n", Options{}, "two-columns", []string{`"clientId" and "client_id"`, "--map clientId="}},

@@ -96,7 +96,7 @@ func WriteNotStarted(file, folder, bot string, began time.Time, code int) error 
 
 const (
 	helpStarted  = "When the last run began."
-	helpFinished = "When the last run ended; missing while it goes on and if it was cut off."
+	helpFinished = "When the last run ended; missing if that could not be recorded."
 	helpDuration = "How long the last run took."
 	helpExitCode = "Exit code of the last run."
 )

@@ -40,7 +40,7 @@ func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
 // printStanding is printResult of a job that may be running.
 func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 	file := func(path string) string {
-		if _, err := os.Stat(path); s.unwritten || err != nil {
+		if s.unwritten || !isThere(path) {
 			return ""
 		}
 		return path
@@ -69,13 +69,17 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 			fmt.Fprintf(w, "  %s\n", text)
 		}
 	}
-	sent, took := s.Requests.Sent, time.Duration(s.ElapsedSeconds*float64(time.Second))
+	r := s.Requests
+	sent, took := r.Sent, time.Duration(s.ElapsedSeconds*float64(time.Second))
+	if s.FinishedAt == nil { // intents are recorded ahead: what is surely sent is what was answered
+		sent = r.Succeeded + r.RateLimited + r.Refused + r.ServerErrors + r.NetworkErrors
+	}
 	note(s.Rows.Earlier > 0, l.Say("%[1]d of them had their outcome from an earlier run.", s.Rows.Earlier))
 	note(s.Rows.Duplicates > 0, l.Say("%[1]d ask for the same as a row before them, and share its outcome.", s.Rows.Duplicates))
 	note(s.InFlight > 0, l.Say("%[1]d are on their way: sent or about to be, and not answered yet.", s.InFlight))
-	note(s.InDoubt > 0, l.Say("%[1]d may have been done: they were sent, or about to be, and no answer is recorded (mantatag_in_doubt).", s.InDoubt))
+	note(s.InDoubt > 0, l.Say("%[1]d may have been done: a request for each was sent, or about to be, and no answer to it came (mantatag_in_doubt).", s.InDoubt))
 	note(sent > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), s.Requests.RateLimited))
-	note(sent == 0, l.Say("Nothing was sent."))
+	note(r.Sent == 0, l.Say("Nothing was sent."))
 	note(true, sayPace(l, s.Summary))
 	note(page != "", l.Say("Report: %[1]s", page))
 	note(s.unwritten, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
@@ -100,11 +104,16 @@ func sayPace(l *lang.Language, s report.Summary) string {
 	case s.Rate.Learned > 0:
 		return l.Say("The API allows about %[1]s requests a second.", perSecond(l, s.Rate.Learned))
 	case limited > 0 && s.FinishedAt != nil:
-		return l.Say("The API's limit is not settled yet: %[1]d requests were accepted and %[2]d refused.", s.Requests.Sent-limited, limited)
+		return l.Say("The API's limit is not settled yet: %[2]d of %[1]d requests were over it.", s.Requests.Sent, limited)
 	case limited == 0 && s.Rate.Bound > 0:
 		return l.Say("No limit of the API was met: --concurrency (%[1]d) is what held the run back.", s.Rate.Bound)
 	}
 	return ""
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // perSecond is a rate as it is said.
@@ -127,7 +136,11 @@ func briefly(l *lang.Language, s report.Summary) []string {
 		lines = append(lines, l.Say("%[1]s: %[2]s", input, s.Message))
 	}
 	if n := s.Rows.Failed; n > 0 {
-		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s failed, see %[5]s", input, n, s.Rows.Read, unit, outcomeFile(s, "failed")))
+		if where := outcomeFile(s, "failed"); isThere(where) {
+			lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s failed, see %[5]s", input, n, s.Rows.Read, unit, where))
+		} else {
+			lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s failed", input, n, s.Rows.Read, unit))
+		}
 	}
 	if n := s.Rows.Retryable; n > 0 {
 		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s are retryable, see %[5]s", input, n, s.Rows.Read, unit, outcomeFile(s, "retryable")))

@@ -24,7 +24,7 @@ func TestSayPace(t *testing.T) {
 		{"The API allows about 1,450 requests a second.", report.Rate{Learned: 1450.2}, report.Requests{Sent: 900}, &ended},
 		{"The run was kept to the 0.5 requests a second of --rate.", report.Rate{Learned: 81.2, Given: 0.5}, report.Requests{Sent: 9}, &ended},
 		{"The API takes about 8 requests at once.", report.Rate{Learned: 60.7, InFlight: 8}, report.Requests{Sent: 900, RateLimited: 9}, &ended},
-		{"The API's limit is not settled yet: 1,400 requests were accepted and 12 refused.", report.Rate{}, report.Requests{Sent: 1412, RateLimited: 12}, &ended},
+		{"The API's limit is not settled yet: 12 of 1,412 requests were over it.", report.Rate{}, report.Requests{Sent: 1412, RateLimited: 12}, &ended},
 		{"", report.Rate{}, report.Requests{Sent: 1412, RateLimited: 12}, nil},
 		{"No limit of the API was met: --concurrency (32) is what held the run back.", report.Rate{Bound: 32}, report.Requests{Sent: 9000}, &ended},
 	} {

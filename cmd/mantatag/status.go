@@ -105,13 +105,13 @@ func sayPending(l *lang.Language, s standing) string {
 	case doubt == s.Rows.Pending:
 		return l.Say("sent, or about to be, without an answer")
 	case doubt > 0:
-		return l.Say("%[1]d of them sent, or about to be, without an answer, the others not tried yet", doubt)
+		return l.Say("%[1]d of them sent, or about to be, without an answer, the others still to be sent", doubt)
 	case flying == s.Rows.Pending:
-		return l.Say("in flight")
+		return l.Say("on their way")
 	case flying > 0:
-		return l.Say("%[1]d of them in flight, the others not tried yet", flying)
+		return l.Say("%[1]d of them on their way, the others still to be sent", flying)
 	}
-	return l.Say("not tried yet")
+	return l.Say("still to be sent")
 }
 
 func hasReports(dir string) bool {
