@@ -284,6 +284,50 @@ func TestDiskFailsWhileAllWait(t *testing.T) {
 	}
 }
 
+// TestSlowDisk: how much of what --concurrency allows is left where an fsync takes
+// long. -v prints it.
+func TestSlowDisk(t *testing.T) {
+	const rows, latency = 3200, 20 * time.Millisecond
+	for _, tt := range []struct {
+		concurrency int
+		fsync       time.Duration
+		least       float64
+	}{
+		{1, 10 * time.Millisecond, 0.95}, {4, 10 * time.Millisecond, 0.9}, {32, 10 * time.Millisecond, 0.9},
+		{1, 50 * time.Millisecond, 0.5}, {4, 50 * time.Millisecond, 0.5}, {32, 50 * time.Millisecond, 0.5},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p, _, _ := inBubble(t, sandbox.Options{Latency: latency})
+			p.Concurrency, p.Pace = tt.concurrency, pace.New(pace.Options{Rate: 1e6, Concurrency: tt.concurrency})
+			p.Journal = openJournal(t, t.TempDir(), journal.Options{OpenFile: func(name string, flag int, perm os.FileMode) (journal.File, error) {
+				f, err := os.OpenFile(name, flag, perm)
+				return slowFile{f, tt.fsync}, err
+			}})
+			began := time.Now()
+			if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
+				t.Fatal(err)
+			}
+			ideal := rows / tt.concurrency * int(latency)
+			share := float64(ideal) / float64(time.Since(began))
+			t.Logf("%d in flight, an fsync of %v: %.2f of the ideal", tt.concurrency, tt.fsync, share)
+			if share < tt.least {
+				t.Errorf("%d in flight, an fsync of %v: %.2f of the ideal, want %v", tt.concurrency, tt.fsync, share, tt.least)
+			}
+		})
+	}
+}
+
+// slowFile is a file on a disk that takes its time.
+type slowFile struct {
+	*os.File
+	fsync time.Duration
+}
+
+func (f slowFile) Sync() error {
+	<-time.After(f.fsync)
+	return nil
+}
+
 func mapping(i int64) sandbox.Mapping {
 	return sandbox.Mapping{TagID: "t", ClientID: fmt.Sprintf("c%d", i)}
 }

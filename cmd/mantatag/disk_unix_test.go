@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -178,6 +179,11 @@ func TestNoWriteGoesThrough(t *testing.T) {
 				named[name] = true
 				first = ""
 				break
+			}
+		}
+		for _, where := range regexp.MustCompile(`, see (\S+)`).FindAllStringSubmatch(r.stderr, -1) {
+			if _, err := os.Stat(filepath.Join(dir, where[1])); err != nil {
+				t.Errorf("%d bytes: %s is named: %v", size, where[1], err)
 			}
 		}
 		if r.code != 2 || first != "" {

@@ -327,6 +327,50 @@ func TestHurry(t *testing.T) {
 	}
 }
 
+// TestHurryBesideASync: a slow fsync keeps nobody waiting who only waits for the
+// write, and what was written beside it is made durable by the next.
+func TestHurryBesideASync(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var d disk
+		j, err := Open(dir, Options{Host: host, OpenFile: d.open})
+		if err != nil {
+			t.Fatal(err)
+		}
+		syncing, slow := make(chan struct{}), make(chan struct{})
+		d.synced = func() {
+			syncing <- struct{}{}
+			<-slow
+		}
+		go func() { // an intent, which waits for the fsync
+			if err := put(j, Entry{Kind: Intent, Key: key(0), At: noon}); err != nil {
+				t.Error(err)
+			}
+		}()
+		<-syncing
+		told := false
+		if err := j.Append(Entry{Kind: Succeeded, Key: key(1), At: noon}, func(error) { told = true }); err != nil {
+			t.Fatal(err)
+		}
+		j.Hurry()
+		synctest.Wait()
+		if !told {
+			t.Error("the write waits for the fsync before it")
+		}
+		if got := j.Lookup(key(1)).State; got != None {
+			t.Errorf("%v is claimed, and it is not durable", got)
+		}
+		close(slow)
+		<-syncing // the next one
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got := view(t, dir).Lookup(key(1)).State; got != Succeeded {
+		t.Errorf("it is %v on disk", got)
+	}
+}
+
 // TestIntend: intents that are written together share an fsync, and each that
 // waits for them is told when they are durable, or why they will not be.
 func TestIntend(t *testing.T) {
