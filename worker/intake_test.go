@@ -14,6 +14,24 @@ import (
 
 // TestMain requires that no test leaves a goroutine behind. In a synctest
 // bubble one that is left is a failure of itself.
+// TestHintsOnAcceptedAnswers slow a run down before its first refusal, and have
+// nothing sent twice.
+func TestHintsOnAcceptedAnswers(t *testing.T) {
+	const rows = 400
+	for _, hints := range []sandbox.Hints{sandbox.RateLimitFields, sandbox.XRateLimitDelta, sandbox.XRateLimitEpoch} {
+		synctest.Test(t, func(t *testing.T) {
+			p, s, _ := inBubble(t, sandbox.Options{Limiter: &sandbox.FixedWindow{Limit: 100, Window: 10 * time.Second, FromFirst: true}, Hints: hints, Latency: 20 * time.Millisecond})
+			if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
+				t.Fatal(err)
+			}
+			a := s.Account()
+			if a.RateLimited > 0 || a.Requests != rows || a.Repeated > 0 || a.Early > 0 {
+				t.Errorf("%v: %+v", hints, a)
+			}
+		})
+	}
+}
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestIntakeEndsAtOnce: whatever the pool is waiting for, nothing leaves after

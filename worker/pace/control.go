@@ -28,6 +28,8 @@ type State struct {
 	latency  time.Duration // of accepted requests, smoothed
 	jitter   time.Duration // its mean deviation
 	told     bool          // accepted answers say what is left
+	left     int           // what they said last
+	heard    time.Time     // when the request was sent whose answer said so
 	named    Hint          // the quota and window that the server names
 
 	// The silence after a refusal.
@@ -200,7 +202,7 @@ func (s State) Next(o Observation, now time.Time) State {
 	switch o.Kind {
 	case Accepted:
 		s.onAccept(o, now)
-		s.heed(o.Hint, now)
+		s.heed(o.Hint, o.Sent, now)
 	case Throttled:
 		s.onRefusal(o, now)
 	}
@@ -211,11 +213,17 @@ func (s State) Next(o Observation, now time.Time) State {
 // refusal: no more in flight than are left, and none once none is left. A reset
 // within two seconds is within the rounding of the header, and a bucket's usual
 // state.
-func (s *State) heed(h Hint, now time.Time) {
+func (s *State) heed(h Hint, sent, now time.Time) {
 	if h.Reset < 2*time.Second || s.fixed {
 		return
 	}
 	s.told = true
+	if !sent.After(s.heard) { // overtaken by an answer that knows of fewer
+		h.Left = min(h.Left, s.left)
+	} else {
+		s.heard = sent
+	}
+	s.left = h.Left
 	if s.Window > 0 {
 		return // its pattern knows better than a reset in whole seconds
 	}

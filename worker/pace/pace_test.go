@@ -93,6 +93,23 @@ func TestFixedRateIsKept(t *testing.T) {
 	}
 }
 
+// --max-rate bounds a rate that is looked for, whether the limit is above it or not
+// met at all.
+func TestMaxIsNeverExceeded(t *testing.T) {
+	const most, n = 40, 2000
+	for _, l := range []sandbox.Limiter{sandbox.Unlimited{}, &sandbox.TokenBucket{Rate: 100, Burst: 20}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := pace.New(pace.Options{Max: most, Concurrency: 32, Rows: n})
+			start := time.Now()
+			refused := serve(t, p, l, 64, n, 50*time.Millisecond, false)
+			rate := (n - 1) / (time.Since(start) - 51*time.Millisecond).Seconds()
+			if refused > 0 || rate > 1.01*most || rate < 0.95*most {
+				t.Errorf("%T: %.1f a second, %d refused", l, rate, refused)
+			}
+		})
+	}
+}
+
 func TestNeverMoreInFlightThanConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pace.New(pace.Options{Concurrency: 8})

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -347,5 +350,24 @@ func TestManyAtOnce(t *testing.T) {
 	defer s.mu.Unlock()
 	if left := s.options.Limiter.(*ConcurrencyCap).inFlight; left != 0 {
 		t.Errorf("%d places in flight were never given back", left)
+	}
+}
+
+// TestStandsAlone: what stands in for the API shares no code with what it tests.
+func TestStandsAlone(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range f.Imports {
+			if strings.HasPrefix(i.Path.Value, `"mantatag/`) {
+				t.Errorf("%s imports %s", name, i.Path.Value)
+			}
+		}
 	}
 }
