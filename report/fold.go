@@ -39,6 +39,7 @@ type tally struct {
 	// Unrecorded rows have an outcome that is not the journal's: they cannot be
 	// sent, or are held back. Each run finds them anew.
 	Unrecorded int64 `json:"unrecorded"`
+	Unsendable int64 `json:"unsendable"` // of these
 
 	Session  int       `json:"session"` // the number of the last one
 	Requests Requests  `json:"requests"`
@@ -134,6 +135,7 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 		o := outcome{kind: journal.Failed, reason: words(f.src.Say).fault(row.Err), at: f.st.at}
 		rows.Failed++
 		f.tally.Unrecorded++
+		f.tally.Unsendable++
 		f.kinds.add(row, &o, faultID(row.Err))
 		return o, nil
 	}

@@ -40,6 +40,8 @@ type Summary struct {
 	// which are in flight while a run goes on, and those that are pending.
 	Unanswered   int64 `json:"-"`
 	PendingDoubt int64 `json:"-"`
+
+	Unsendable int64 `json:"-"` // of the failed rows: never sent, since they cannot be
 }
 
 // Complete and Incomplete are the states of a job.
@@ -133,7 +135,7 @@ func (st *state) summary(s Source, t tally) Summary {
 		Sessions:  len(st.sessions),
 		StartedAt: st.last.Begin,
 	}
-	sum.Unanswered, sum.PendingDoubt = t.Unanswered, t.PendingDoubt
+	sum.Unanswered, sum.PendingDoubt, sum.Unsendable = t.Unanswered, t.PendingDoubt, t.Unsendable
 	if t.Whole {
 		sum.Input.Rows = &t.Input
 		if t.Rows.Pending == 0 {

@@ -75,6 +75,7 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 		sent = r.Succeeded + r.RateLimited + r.Refused + r.ServerErrors + r.NetworkErrors
 	}
 	note(s.Rows.Earlier > 0, l.Say("%[1]d of them had their outcome from an earlier run.", s.Rows.Earlier))
+	note(s.Unsendable > 0, l.Say("%[1]d cannot be sent as they are.", s.Unsendable))
 	note(s.Rows.Duplicates > 0, l.Say("%[1]d ask for the same as a row before them, and share its outcome.", s.Rows.Duplicates))
 	note(s.InFlight > 0, l.Say("%[1]d are on their way: sent or about to be, and not answered yet.", s.InFlight))
 	note(s.InDoubt > 0, l.Say("%[1]d may have been done: a request for each was sent, or about to be, and no answer to it came (mantatag_in_doubt).", s.InDoubt))
