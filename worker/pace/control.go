@@ -30,7 +30,8 @@ type State struct {
 	told     bool          // accepted answers say what is left
 	left     int           // what they said last
 	heard    time.Time     // when the request was sent whose answer said so
-	named    Hint          // the quota and window that the server names
+	named    Hint          // the quota and window that the server names, if it is always the same
+	several  bool          // it is not
 
 	// The silence after a refusal.
 	probing bool
@@ -196,8 +197,11 @@ func (s State) Admit(now, earlier time.Time, inFlight int) (next State, wait tim
 
 // Next is the State after a reply that came at now.
 func (s State) Next(o Observation, now time.Time) State {
-	if h, n := o.Hint, s.named; h.rate() > 0 && (n.rate() == 0 || h.Window == n.Window || h.rate() < n.rate()) {
-		s.named = Hint{Limit: h.Limit, Window: h.Window} // of several, the slowest
+	if h := (Hint{Limit: o.Hint.Limit, Window: o.Hint.Window}); h.rate() > 0 && !s.several {
+		if s.several = s.named.rate() > 0 && s.named != h; s.several {
+			h = Hint{}
+		}
+		s.named = h
 	}
 	switch o.Kind {
 	case Accepted:

@@ -174,8 +174,9 @@ func structured(limits, policy []string) (h Hint) {
 	return h
 }
 
-// policies reads "default";q=100;w=60 (draft 8 on) or 100;w=60, of several the
-// one with the lowest rate.
+// policies reads "default";q=100;w=60 (draft 8 on) or 100;w=60. Of several, or of
+// one that lasts longer than any pause that is believed, it reads nothing: none of
+// them alone says how many may leave when.
 func policies(policy []string) (limit int, window time.Duration) {
 	list, err := httpsfv.UnmarshalList(policy)
 	if err != nil {
@@ -191,13 +192,13 @@ func policies(policy []string) (limit int, window time.Duration) {
 			q, ok = integer(item.Value)
 		}
 		s, ok2 := integer(param(item, "w"))
-		w := bounded(float64(s))
-		if !ok || !ok2 || q == 0 || w == 0 {
+		if !ok || !ok2 || q == 0 || s == 0 {
 			continue
 		}
-		if window == 0 || w.Seconds()*float64(limit) > window.Seconds()*float64(q) {
-			limit, window = q, w
+		if window > 0 || float64(s) > LongestPause.Seconds() {
+			return 0, 0
 		}
+		limit, window = q, bounded(float64(s))
 	}
 	return limit, window
 }

@@ -22,3 +22,23 @@ func TestLongWindow(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveralQuotasAreNotKept: a quota is kept as the server names it only while it
+// is always the same one; of several it says nothing of the others.
+func TestSeveralQuotasAreNotKept(t *testing.T) {
+	start := simulationStart(1)
+	minute := Hint{Left: 50, Reset: 30 * time.Second, Limit: 100, Window: time.Minute}
+	hour := Hint{Left: 900, Reset: 30 * time.Minute, Limit: 1000, Window: time.Hour}
+	law := Start(Options{}, start)
+	for i, tt := range []struct {
+		told Hint
+		want int
+	}{{minute, 100}, {minute, 100}, {hour, 0}, {minute, 0}, {minute, 0}} {
+		now := start.Add(time.Duration(i+1) * time.Second)
+		law, _, _ = law.Admit(now, time.Time{}, 0)
+		law = law.Next(Observation{Hint: tt.told, Sent: now}, now.Add(20*time.Millisecond))
+		if law.named.Limit != tt.want {
+			t.Errorf("answer %d: a quota of %d is kept, want %d", i, law.named.Limit, tt.want)
+		}
+	}
+}
