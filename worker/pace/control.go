@@ -301,7 +301,7 @@ func (s *State) onAccept(o Observation, now time.Time) {
 	if s.fixed || !o.Paced || s.Window > 0 {
 		return
 	}
-	s.grow(now)
+	s.grow()
 }
 
 // ramp allows more in flight after n were accepted.

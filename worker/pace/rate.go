@@ -58,8 +58,8 @@ const (
 
 	// Of a limit that others use too, each refusal gives 15 % back, and what is
 	// claimed grows with the root of the rate: who has more gives back more than
-	// he claims, until all have the same. That is one refusal in 67 accepted at
-	// 5 a second, and in 750 at 25. After 20 s without a refusal the claims grow
+	// he claims, until all have the same. That is one refusal in 56 accepted at
+	// 5 a second, and in 625 at 25. After 20 s without a refusal the claims grow
 	// with the square of the time.
 	yield    = 0.85
 	claim    = 0.03
@@ -118,7 +118,7 @@ func (s *State) guess(rate float64) {
 
 // grow tries a little more with each request that the rate held back and that was
 // accepted.
-func (s *State) grow(now time.Time) {
+func (s *State) grow() {
 	if s.shared {
 		more := claim / math.Sqrt(s.Rate)
 		if s.turn > 0 {
