@@ -183,8 +183,12 @@ func (s *session) count(ctx context.Context, p *progress, pacer *pace.Pacer) {
 
 // greet says what is going to happen.
 func (s *session) greet() {
-	sessions := len(s.journal.Sessions())
+	all := s.journal.Sessions()
+	sessions := len(all)
 	if sessions > 1 {
+		if before := all[sessions-2].Bot; before != s.api.bot {
+			s.log.Warn().Msg(s.lang.Say("the last run of this job was for the bot %[1]q; what was done for it stays recorded, and for %[2]q each row is new", before, s.api.bot))
+		}
 		s.log.Info().Int("session", sessions).Msg(s.lang.Say("going on with the job in %[1]s: what has an outcome is not sent again", s.dir))
 	} else {
 		s.log.Info().Int("session", sessions).Msg(s.lang.Say("starting the job in %[1]s", s.dir))

@@ -98,6 +98,7 @@ var zhCommand = map[string]string{
 	"going on with the job in %[1]s: what has an outcome is not sent again":                                                                 "繼續工作：%[1]s；已有結果的不會重送",
 	"the API is not answering properly (%[1]s): pausing, and trying one request at a time":                                                  "API 沒有正常回應（%[1]s）：暫停送出，一次只試一個請求",
 	"the API answers again: going on":                                                                                                       "API 恢復回應：繼續執行",
+	"the last run of this job was for the bot %[1]q; what was done for it stays recorded, and for %[2]q each row is new":                    "這個工作上次是為機器人 %[1]q 執行；為它完成的仍留有紀錄，而對 %[2]q 來說每一列都是新的",
 	"there is a new token and secret, read again or renewed: going on with them":                                                            "有新的權杖和密鑰（重新讀取或已更新）：改用新的繼續執行",
 	"interrupted: no more rows are let in, and those in flight are finished; a second signal leaves at once":                                "已中斷：不再送出新的列，等送出中的完成；再中斷一次會立刻離開",
 	"%[1]s has a header and no rows, so there was nothing to send; if that is not meant, see whether the export is whole":                   "%[1]s 只有標題列，沒有資料列，所以沒有東西可送；若不該如此，請看看匯出檔是否完整",
