@@ -99,20 +99,26 @@ type permit struct {
 // returns ends when the next outage begins, or intake does: a request that has
 // not left by then must not. It fails when intake ends.
 func (o *outage) enter(failed []int) (context.Context, *permit, error) {
-	me := &waiter{failed: failed}
-	defer o.gone(me)
+	var me *waiter // nil: during an outage it was not seen here yet
+	defer func() {
+		if me != nil {
+			o.gone(me)
+		}
+	}()
 	for {
 		o.mu.Lock()
 		wake := o.wake
-		pause := time.Until(o.probeAt)
+		var pause time.Duration
 		full := o.room > 0 && o.inFlight >= o.room
 		if !full && o.on {
-			if !slices.Contains(o.waiting, me) {
+			if me == nil {
+				me = &waiter{failed: failed}
 				o.waiting = append(o.waiting, me)
 			}
+			pause = time.Until(o.probeAt)
 			full = pause <= 0 && o.prober() != me
 		}
-		if !full && !(o.on && pause > 0) {
+		if !full && pause <= 0 {
 			o.inFlight++
 			era, p := o.era, &permit{outages: len(o.declared), failed: failed}
 			o.mu.Unlock()

@@ -23,10 +23,8 @@ func inBubble(t *testing.T, o sandbox.Options) (*Pool, *sandbox.Sandbox, *tagged
 	s := sandbox.New(o)
 	g := &tagged{kinds: map[EventKind]int{}, ends: map[journal.Kind]int{}}
 	const concurrency = 32
-	client := manta.NewHTTP(concurrency)
-	client.Transport = s.Transport()
 	return &Pool{
-		Client: &manta.Client{HTTP: client, API: &url.URL{Scheme: "http", Host: "sandbox"},
+		Client: &manta.Client{HTTP: s.Transport(), API: &url.URL{Scheme: "http", Host: "sandbox"},
 			Bot: sandbox.BotID, Timeout: 30 * time.Second},
 		Pace: pace.New(pace.Options{Concurrency: concurrency}), Journal: openJournal(t, t.TempDir(), journal.Options{OpenFile: unsynced}),
 		Host: "h", Bot: sandbox.BotID,
@@ -331,8 +329,8 @@ func TestStalledAnswersDoNotStopTheOthers(t *testing.T) {
 				p.Concurrency, p.Pace = tt.concurrency, pace.New(pace.Options{Rate: 200, Concurrency: tt.concurrency})
 				start := time.Now()
 				var others time.Duration
-				open := &counted{next: p.Client.HTTP.Transport}
-				p.Client.HTTP.Transport = open
+				open := &counted{next: p.Client.HTTP}
+				p.Client.HTTP = open
 				note := p.Notify
 				p.Notify = func(e Event) {
 					note(e)
@@ -403,7 +401,7 @@ func TestSlowServerIsNotPressed(t *testing.T) {
 			}
 			return slow.RoundTrip(r)
 		})}
-		p.Client.HTTP.Transport = open
+		p.Client.HTTP = open
 		p.Pace = pace.New(pace.Options{Rate: 150, Concurrency: concurrency})
 		if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
 			t.Fatal(err)
@@ -452,8 +450,8 @@ func TestOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _, g := inBubble(t, sandbox.Options{Latency: 20 * time.Millisecond, Faults: map[sandbox.Fault]float64{sandbox.Stalled: 0.1}})
 		p.Concurrency, p.Pace = 1, pace.New(pace.Options{Concurrency: 1})
-		open := &counted{next: p.Client.HTTP.Transport}
-		p.Client.HTTP.Transport = open
+		open := &counted{next: p.Client.HTTP}
+		p.Client.HTTP = open
 		if err := p.Run(t.Context(), t.Context(), clients(200)); err != nil {
 			t.Fatal(err)
 		}

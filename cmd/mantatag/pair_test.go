@@ -143,8 +143,9 @@ func (r *renewal) on(t *testing.T, d *faultyDisk) (err error, wasKilled bool) {
 			t.Fatal(err)
 		}
 		d.steps = append(d.steps, "API")
-		client := &manta.Client{HTTP: manta.NewHTTP(1), API: r.url, Bot: sandbox.BotID, Timeout: 10 * time.Second}
-		defer client.HTTP.CloseIdleConnections()
+		transport := manta.NewHTTP(1)
+		defer transport.CloseIdleConnections()
+		client := &manta.Client{HTTP: transport, API: r.url, Bot: sandbox.BotID, Timeout: 10 * time.Second}
 		return client.Renew(t.Context(), cred)
 	}), false
 }

@@ -94,7 +94,8 @@ func (p *progress) note(e worker.Event) {
 	case worker.OutageBegan:
 		p.log.Warn().Msg(p.lang.Say("the API is not answering properly (%[1]s): pausing, and trying one request at a time", e.Message))
 	case worker.OutageLasts:
-		p.outage.Store(&e.Outage)
+		lasts := e.Outage // a copy, lest every event goes to the heap
+		p.outage.Store(&lasts)
 	case worker.OutageEnded:
 		p.outage.Store(nil)
 		p.log.Warn().Msg(p.lang.Say("the API answers again: going on"))

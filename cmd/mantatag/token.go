@@ -74,8 +74,9 @@ func (l login) renewFiles(ctx context.Context, api *url.URL, bot string) (finish
 	if err != nil {
 		return false, err
 	}
-	client := &manta.Client{HTTP: manta.NewHTTP(1), API: api, Bot: bot, UserAgent: "mantatag/" + version(), Timeout: renewalTakes / 2, Say: l.say}
-	defer client.HTTP.CloseIdleConnections()
+	transport := manta.NewHTTP(1)
+	defer transport.CloseIdleConnections()
+	client := &manta.Client{HTTP: transport, API: api, Bot: bot, UserAgent: "mantatag/" + version(), Timeout: renewalTakes / 2, Say: l.say}
 	// Once asked, the answer must be had: a signal does not cut it off.
 	return false, files.renew(func() (manta.Credentials, error) {
 		fresh, err := client.Renew(context.WithoutCancel(ctx), cred)

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -195,7 +196,13 @@ func unquote(raw []byte) (string, bool) {
 	if len(raw) == 0 {
 		return "", true
 	}
+	if body := raw[1 : len(raw)-1]; !slices.ContainsFunc(body, escaped) {
+		return string(body), true
+	}
 	var text string
 	err := json.Unmarshal(raw, &text)
 	return text, err == nil
 }
+
+// escaped reports whether a JSON string may not have c as it stands in the text.
+func escaped(c byte) bool { return c < ' ' || c > '~' || c == '\\' }

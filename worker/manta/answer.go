@@ -54,7 +54,7 @@ const (
 // was longer than the API's answers ever are.
 func (c *Client) classify(status int, header http.Header, body []byte) Answer {
 	a := Answer{Status: status, Header: header}
-	b, ok := decode(body)
+	b, ok := c.decode(body)
 	if ok && b.ErrResponse != nil {
 		a.Message = oneLine(b.ErrResponse.Message)
 		if b.ErrResponse.Code != nil {

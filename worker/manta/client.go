@@ -33,8 +33,8 @@ const tagPath = "/openapi/clientTagMapping"
 
 // Client sends tagging requests for one bot.
 type Client struct {
-	HTTP      *http.Client
-	API       *url.URL // for instance https://mantago.cc/api
+	HTTP      http.RoundTripper // which follows no redirect: see NewHTTP
+	API       *url.URL          // for instance https://mantago.cc/api
 	Bot       string
 	UserAgent string
 	Timeout   time.Duration // of one attempt, from connecting to the last byte of the answer
@@ -43,28 +43,26 @@ type Client struct {
 	// English.
 	Say func(format string, args ...any) string
 
-	once sync.Once
-	tag  string // see tagURL
+	once  sync.Once
+	tag   *url.URL               // see tagURL
+	usual atomic.Pointer[string] // see decode
 }
 
-// NewHTTP is an HTTP client fit for the API: it keeps up to conns connections
-// alive, speaks HTTP/2 where the server does, verifies certificates, follows
-// no redirect and keeps no cookies.
-func NewHTTP(conns int) *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			ForceAttemptHTTP2:      true,
-			TLSHandshakeTimeout:    10 * time.Second,
-			MaxIdleConnsPerHost:    conns,
-			MaxResponseHeaderBytes: maxHeader,
-			IdleConnTimeout:        90 * time.Second,
-			// A dead HTTP/2 connection would otherwise take every request
-			// of the pool through a whole time-out.
-			HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second},
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// NewHTTP is a transport fit for the API: it keeps up to conns connections alive,
+// speaks HTTP/2 where the server does and verifies certificates. Without an
+// http.Client around it nothing follows a redirect or keeps a cookie.
+func NewHTTP(conns int) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConnsPerHost:    conns,
+		MaxResponseHeaderBytes: maxHeader,
+		IdleConnTimeout:        90 * time.Second,
+		// A dead HTTP/2 connection would otherwise take every request
+		// of the pool through a whole time-out.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second},
 	}
 }
 
@@ -78,9 +76,9 @@ func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m 
 	if err != nil {
 		return Answer{Class: Misdirected, Message: oneLine(err.Error())}
 	}
-	req.Header.Set("X-Request-Id", requestID)
+	req.Header["X-Request-Id"] = []string{requestID}
 
-	res, err := c.HTTP.Do(req)
+	res, err := c.HTTP.RoundTrip(req)
 	if err != nil {
 		return c.unanswered(err, written.Load())
 	}
@@ -115,11 +113,12 @@ func (c *Client) masked(cred Credentials, res *http.Response, body []byte) Answe
 }
 
 // request is a POST with everything that the API asks of one.
-func (c *Client) request(ctx context.Context, url string, cred Credentials, body []byte) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
+	req.URL, req.Host = to, to.Host
 	req.Header = http.Header{
 		"Authorization": {"Bearer " + cred.Token},
 		"Content-Type":  {"application/json"},
@@ -139,15 +138,16 @@ func traceWritten(ctx context.Context) (context.Context, *atomic.Bool) {
 }
 
 // tagURL is made once: each request asks for it.
-func (c *Client) tagURL() string {
+func (c *Client) tagURL() *url.URL {
 	c.once.Do(func() { c.tag = c.endpoint(tagPath) })
 	return c.tag
 }
 
-func (c *Client) endpoint(path string) string {
+func (c *Client) endpoint(path string) *url.URL {
 	u := c.API.JoinPath(path)
+	u.Path = "/" + strings.TrimPrefix(u.Path, "/") // JoinPath leaves it out where the API has no path
 	u.RawQuery = url.Values{"botId": {c.Bot}}.Encode()
-	return u.String()
+	return u
 }
 
 // unanswered is the Answer to a request that got none, or not a whole one.
@@ -170,8 +170,7 @@ func (c *Client) say(format string, args ...any) string {
 	return c.Say(format, args...)
 }
 
-// reason says in words what went wrong on the way, without the URL, which
-// net/http's errors repeat.
+// reason says in words what went wrong on the way.
 func (c *Client) reason(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
@@ -186,9 +185,6 @@ func (c *Client) reason(err error) string {
 		return c.say("no connection to %[1]s: %[2]s", c.API.Host, oneLine(op.Err.Error()))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return c.say("the connection was closed before the whole answer came")
-	}
-	if ue := (*url.Error)(nil); errors.As(err, &ue) {
-		err = ue.Err
 	}
 	return c.say("the connection was lost: %[1]s", oneLine(strings.TrimPrefix(err.Error(), "net/http: ")))
 }

@@ -21,9 +21,9 @@ func newClient(t *testing.T, server *httptest.Server) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Client{HTTP: NewHTTP(4), API: u, Bot: "bot 1", UserAgent: "mantatag/test", Timeout: 10 * time.Second}
-	t.Cleanup(c.HTTP.CloseIdleConnections)
-	return c
+	transport := NewHTTP(4)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &Client{HTTP: transport, API: u, Bot: "bot 1", UserAgent: "mantatag/test", Timeout: 10 * time.Second}
 }
 
 func TestRequestIsAsDocumented(t *testing.T) {
@@ -62,7 +62,7 @@ func TestHTTP2(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	c := newClient(t, server)
-	c.HTTP.Transport.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	c.HTTP.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
 	if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != Tagged {
 		t.Fatalf("answer %+v", a)
 	}
@@ -169,11 +169,12 @@ func TestHostileServers(t *testing.T) {
 					}()
 				}
 			}()
-			c := &Client{HTTP: NewHTTP(1), API: &url.URL{Scheme: "http", Host: l.Addr().String()}, Bot: "b", Timeout: 300 * time.Millisecond}
+			transport := NewHTTP(1)
+			defer transport.CloseIdleConnections()
+			c := &Client{HTTP: transport, API: &url.URL{Scheme: "http", Host: l.Addr().String()}, Bot: "b", Timeout: 300 * time.Millisecond}
 			if tt.want != NoAnswer || tt.says != "no answer within" {
 				c.Timeout = 20 * time.Second
 			}
-			defer c.HTTP.CloseIdleConnections()
 			a := c.Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{TagID: "t"})
 			if a.Class != tt.want || !strings.Contains(a.Message, tt.says) || a.Class == Tagged {
 				t.Errorf("answer %+v, want class %d", a, tt.want)

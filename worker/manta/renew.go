@@ -46,7 +46,7 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 	if err != nil {
 		return Credentials{}, err
 	}
-	res, err := c.HTTP.Do(req)
+	res, err := c.HTTP.RoundTrip(req)
 	if err != nil {
 		if written.Load() {
 			return Credentials{}, c.lost(c.reason(err))

@@ -12,6 +12,7 @@ import (
 type gate struct {
 	law         State
 	bucket      *rate.Limiter
+	pace        float64           // that the bucket is set to
 	next        *rate.Reservation // of the one who waits; nil: none yet
 	paced       bool              // next had to wait
 	concurrency int
@@ -40,6 +41,7 @@ func newGate(o Options, now time.Time) *gate {
 	law := Start(o, now)
 	return &gate{
 		law:         law,
+		pace:        law.pace(),
 		bucket:      rate.NewLimiter(limit(law.pace()), burst(law)),
 		concurrency: max(1, o.Concurrency),
 		seen:        evidence{known: o.Memory.Settled},
@@ -124,7 +126,7 @@ func (l *sendLog) at(i int) time.Time {
 }
 
 // soon is about how many requests may leave within d, as far as pace and latency
-// tell: at least one, at most three for each that may be in flight.
+// tell: at least one, at most six for each that may be in flight.
 func (g *gate) soon(d time.Duration) int {
 	flight := min(g.concurrency, g.law.allowed)
 	if g.law.room > 0 {
@@ -137,7 +139,7 @@ func (g *gate) soon(d time.Duration) int {
 	if g.took > 0 {
 		due = min(due, float64(flight)*float64(d)/float64(g.took))
 	}
-	return max(1, int(min(due, float64(3*flight))))
+	return max(1, int(min(due, float64(6*flight))))
 }
 
 func (g *gate) unreserve(now time.Time) {
@@ -212,9 +214,10 @@ func (g *gate) reply(p *pass, r Reply, now time.Time) (d Decision, changed bool)
 
 // adjust sets the bucket to the law's pace.
 func (g *gate) adjust(now time.Time) {
-	if pace := limit(g.law.pace()); pace != g.bucket.Limit() {
+	if pace := g.law.pace(); pace != g.pace {
+		g.pace = pace
 		g.unreserve(now)
-		g.bucket.SetLimitAt(now, pace)
+		g.bucket.SetLimitAt(now, limit(pace))
 		g.bucket.SetBurstAt(now, burst(g.law))
 	}
 }

@@ -39,14 +39,8 @@ type Pacer struct {
 
 	mu    sync.Mutex
 	gate  *gate
-	queue []*waiter   // at the gate, the first one first
+	queue []*Ticket   // of those who wait at the gate, the first one first
 	look  *time.Timer // at the gate again, when time alone may open it
-}
-
-// waiter is one who waits at the gate.
-type waiter struct {
-	in   chan struct{} // closed when let in, with pass
-	pass pass
 }
 
 // New returns a Pacer at the start of a run.
@@ -63,6 +57,7 @@ func New(o Options) *Pacer {
 // sent. A Ticket is for one goroutine, but for Free.
 type Ticket struct {
 	p    *Pacer
+	in   chan struct{} // closed when let in, with pass
 	pass pass
 }
 
@@ -72,22 +67,22 @@ func (p *Pacer) Wait(ctx context.Context) (*Ticket, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := &waiter{in: make(chan struct{})}
+	t := &Ticket{p: p, in: make(chan struct{})}
 	p.mu.Lock()
-	p.queue = append(p.queue, w)
+	p.queue = append(p.queue, t)
 	p.open()
 	p.mu.Unlock()
 	select {
-	case <-w.in:
-		return &Ticket{p: p, pass: w.pass}, nil
+	case <-t.in:
+		return t, nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if i := slices.Index(p.queue, w); i >= 0 {
+	if i := slices.Index(p.queue, t); i >= 0 {
 		p.queue = slices.Delete(p.queue, i, i+1)
 	} else { // let in meanwhile
-		p.gate.free(&w.pass)
+		p.gate.free(&t.pass)
 		p.open()
 	}
 	return nil, ctx.Err()
@@ -105,10 +100,10 @@ func (p *Pacer) open() {
 			}
 			return
 		}
-		w := p.queue[0]
+		t := p.queue[0]
 		p.queue = slices.Delete(p.queue, 0, 1)
-		w.pass = pass
-		close(w.in)
+		t.pass = pass
+		close(t.in)
 	}
 }
 
@@ -195,7 +190,7 @@ func (p *Pacer) Expect(rows int) {
 }
 
 // Soon is about how many requests may leave within d, as far as pace and latency
-// tell: at least one, at most three for each that may be in flight.
+// tell: at least one, at most six for each that may be in flight.
 func (p *Pacer) Soon(d time.Duration) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
