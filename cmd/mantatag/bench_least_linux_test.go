@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"mantatag/report/journal"
+	"mantatag/worker/manta"
+)
+
+// leastLoop is the bare loop with the least that a run must do besides: it reads
+// its rows from the input, gives each request a time-out and an id, reads what
+// the answer says, appends intent and outcome to a journal, keeps a request's
+// place until its outcome is written, and writes the rows with their outcomes
+// when all is done. It promises less than a run does (no intent is waited for)
+// and does none of the rest: no pacing, no outage, no stall, no duplicates, no
+// progress, no page.
+func leastLoop(b *testing.B, url, input, dir string) {
+	type sent struct {
+		cells []string
+		n     int64
+	}
+	key := func(cells []string) journal.Key { return journal.NewKey("h", "b", cells[1], "", cells[2], cells[3]) }
+	j, err := journal.Open(filepath.Join(dir, "least"), journal.Options{Host: "h"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	if err := j.Begin(journal.Session{Begin: time.Now()}); err != nil {
+		b.Fatal(err)
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 32}
+	defer transport.CloseIdleConnections()
+
+	tag := func(row sent, id string) error {
+		about := journal.Entry{Kind: journal.Intent, Key: key(row.cells), Row: row.n, Attempts: 1, At: time.Now(), Request: id}
+		if err := j.Append(about, nil); err != nil {
+			return err
+		}
+		body, err := json.Marshal(struct {
+			Secret string `json:"secret"`
+			manta.Mapping
+		}{"s", manta.Mapping{TagID: row.cells[1], Platform: row.cells[2], PlatformClientID: row.cells[3]}})
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, "POST", url+"/openapi/clientTagMapping?botId=b", bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header = http.Header{"Authorization": {"Bearer t"}, "Content-Type": {"application/json"}, "X-Request-Id": {id}}
+		res, err := transport.RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		var answer struct {
+			Success bool `json:"success"`
+		}
+		if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || !answer.Success {
+			return fmt.Errorf("no success: %v", err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		about.Kind, about.At, about.Status, about.Request = journal.Succeeded, time.Now(), res.StatusCode, ""
+		written := make(chan error, 1)
+		if err := j.Append(about, func(err error) { written <- err }); err != nil {
+			return err
+		}
+		j.Hurry()
+		return <-written
+	}
+	next := make(chan sent, 32)
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for row := range next {
+				if err := tag(row, "abcdefghij-"+strconv.FormatInt(row.n, 10)); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	eachRow(b, input, func(n int64, cells []string) { next <- sent{cells, n} })
+	close(next)
+	wg.Wait()
+	if err := j.Flush(); err != nil {
+		b.Fatal(err)
+	}
+
+	out, err := os.Create(filepath.Join(dir, "least.csv"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	w := csv.NewWriter(out)
+	eachRow(b, input, func(_ int64, cells []string) {
+		e, err := j.Entry(j.Lookup(key(cells)))
+		if err != nil || e.Kind != journal.Succeeded {
+			b.Errorf("a row has no success: %v, %v", e, err)
+		}
+		_ = w.Write(append(cells, strconv.Itoa(e.Status), e.At.Format(time.RFC3339))) // Flush tells
+	})
+	if w.Flush(); w.Error() != nil {
+		b.Fatal(w.Error())
+	}
+}
+
+// eachRow reads an input below its header.
+func eachRow(b *testing.B, input string, row func(n int64, cells []string)) {
+	f, err := os.Open(input)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	for n := int64(0); ; n++ {
+		cells, err := r.Read()
+		switch {
+		case err == io.EOF:
+			return
+		case err != nil:
+			b.Fatal(err)
+		case n > 0:
+			row(n, cells)
+		}
+	}
+}
