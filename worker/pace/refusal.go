@@ -30,7 +30,13 @@ func (s *State) recovered(o Observation) {
 	case s.Rate == 0 && s.named.Limit > 0:
 		s.believe(o.Sent)
 	case s.run+s.accepted > leastQuota && s.likeWindow(o.Sent.Sub(s.refused)):
-		s.suppose(s.run+s.accepted-1, o.Sent.Sub(s.resumed))
+		elapsed := o.Sent.Sub(s.resumed)
+		if s.asked && s.probes == 0 {
+			// Those who were refused a little later make the silence longer than the
+			// first was told, and a window of a second seem one of two.
+			elapsed = min(elapsed, s.refusal.Sub(s.resumed)+s.latency+s.pause)
+		}
+		s.suppose(s.run+s.accepted-1, elapsed)
 	case s.Rate == 0:
 		// The first burst, over the time until there was room again.
 		s.guess(float64(s.got-1) / elapsed.Seconds())

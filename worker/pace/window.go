@@ -45,6 +45,10 @@ const (
 
 	// A pause that the server asked for is rounded up to a second or two.
 	longWindow = 1900 * time.Millisecond
+
+	// A window of a second that is met in its midst may seem one of two or three:
+	// that it lets in more is no sign of company then.
+	leastShared = 4 * time.Second
 )
 
 // setQuota makes the limit n requests in each w.
@@ -74,7 +78,7 @@ func (s *State) likeWindow(silent time.Duration) bool {
 // suppose takes n, accepted in elapsed until a request was accepted again, for
 // a quota.
 func (s *State) suppose(n int, elapsed time.Duration) {
-	if (s.others || s.usedUp) && elapsed > longWindow && n >= leastCount {
+	if (s.others || s.usedUp) && elapsed > leastShared && n >= leastCount {
 		s.share(float64(n)/elapsed.Seconds(), snap(elapsed))
 		return
 	}
@@ -135,11 +139,15 @@ func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Durati
 // trial is the period that is tried next. Where a refusal is cheap each is tried
 // twice: a window of the clock may end between two quotas once, and let both in.
 func (s State) trial() time.Duration {
-	if s.trying && s.passed%2 == 0 && s.gap.Seconds() <= mostSaved {
+	if s.trying && s.passed%2 == 0 && s.cheap() {
 		return s.Window
 	}
 	return s.Window / tryPart
 }
+
+// cheap reports that a refusal takes no longer than a silence that a bucket may
+// save up.
+func (s State) cheap() bool { return s.gap.Seconds() <= mostSaved }
 
 // open decides what the next window is to be.
 func (s *State) open() {
@@ -174,7 +182,7 @@ func (s *State) open() {
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
-			if s.late == 0 && s.Window > longWindow && s.quota >= leastCount {
+			if s.late == 0 && s.Window > leastShared && s.quota >= leastCount {
 				s.others = true // it was never lowered, and is not all of the limit
 				s.share(s.Rate, s.Window)
 				return
@@ -199,8 +207,12 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	end := s.opened.Add(s.Window + s.guard())
 	s.spent = s.admitted >= s.quota
 	grown := s.held > 0 && s.quota > s.held // not the window is in doubt, but so large a quota
+	few, again := s.quota/16, 0
+	if s.cheap() { // so it is worth one more to be sure that there is no window
+		few, again = s.quota/8, 1
+	}
 	switch {
-	case s.trying && s.got <= s.quota/16:
+	case s.trying && s.got <= few:
 		// The trial of a shorter window has failed. Half of it is the next.
 		s.trying, s.tested, s.strikes = false, true, 0
 		s.setQuota(s.quota, s.whole)
@@ -215,7 +227,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 		s.Reason = fmt.Sprintf("no more than a quota of %d in %v", s.quota, s.Window)
 		return end
 
-	case !s.tested && !s.trying && s.got >= s.quota/2 && s.strikes == 0:
+	case !s.tested && !s.trying && s.strikes <= again && s.got >= s.quota*(2+s.strikes)/4:
 		// How many it is, recovered knows: some may be in flight.
 		s.strikes++
 		s.base, s.full = s.opened, true
