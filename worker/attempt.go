@@ -29,6 +29,7 @@ type attempts struct {
 // or is not waited for any more.
 func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered func()) {
 	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt, known: ref.State == journal.Failed, answered: answered}
+	again := ref.InDoubt
 	for {
 		id := r.requestID()
 		if err := r.door.enter(r.about(a, journal.Entry{Kind: journal.Intent, Request: id}), len(a.streaks) > 0); err != nil {
@@ -43,7 +44,8 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 			r.append(r.about(a, journal.Entry{Kind: journal.Unsent}), nil)
 			return
 		}
-		r.notify(Event{Kind: Sent, Row: row, Request: id})
+		r.notify(Event{Kind: Sent, Row: row, Request: id, Again: again})
+		again = false
 		start := time.Now()
 		stall := r.watch(a.ticket, permit, answered)
 		answer := r.Client.Tag(r.ctx, cred, id, manta.Mapping(row.Mapping))
@@ -54,12 +56,12 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 		}
 		awaited := a.ticket.Done(reply(answer))
 		r.notify(Event{Kind: Answered, Row: row, Request: id, Answer: answer, Latency: latency})
-		again, pause := r.settle(a, permit, cred, answer)
+		more, pause := r.settle(a, permit, cred, answer)
 		if awaited {
 			r.Journal.Hurry()
 		}
 		answered()
-		if !again || !r.sleep(pause) {
+		if !more || !r.sleep(pause) {
 			return
 		}
 	}

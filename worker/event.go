@@ -14,6 +14,7 @@ type Event struct {
 	Row     ingest.Row    // Unsendable, Duplicate, Skipped, Sent, Answered, Settled
 	Answer  manta.Answer  // Answered
 	Request string        // Sent, Answered: the request id
+	Again   bool          // Sent: an earlier run had left the row in doubt, and this is the first request since
 	Latency time.Duration // Answered
 	Entry   journal.Entry // Settled; Skipped: its Kind alone, as the reports have it
 	Outage  Outage        // OutageLasts

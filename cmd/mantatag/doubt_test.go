@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,6 +76,9 @@ func TestKilledInDoubt(t *testing.T) {
 		mu.Unlock()
 		if text := slurp(t, dir, "job/"+tt.file); r.code != tt.code || n != tt.asked || !regexp.MustCompile(tt.row).MatchString(text) {
 			t.Errorf("%s: exit %d, asked for %d times\n%s%s", tt.inDoubt, r.code, n, r.stderr, text)
+		}
+		if said := strings.Contains(r.stderr, "an earlier run had left in doubt"); said != (tt.inDoubt == "resend") {
+			t.Errorf("%s: whether a row in doubt was sent again is not said rightly:\n%s", tt.inDoubt, r.stderr)
 		}
 	}
 	if a := api.Account(); a.Repeated != 0 || api.Mappings() != 3 {

@@ -40,6 +40,7 @@ type progress struct {
 
 	// Of this run alone.
 	settled, sent, throttled atomic.Int64
+	again                    atomic.Int64 // rows sent that an earlier run had left in doubt
 
 	outage atomic.Pointer[worker.Outage] // nil: none is on
 
@@ -73,6 +74,9 @@ func (p *progress) note(e worker.Event) {
 		p.outcome(e.Entry.Kind)
 	case worker.Sent:
 		p.sent.Add(1)
+		if e.Again {
+			p.again.Add(1)
+		}
 	case worker.Answered:
 		if e.Answer.Class == manta.Throttled {
 			p.throttled.Add(1)
@@ -117,8 +121,11 @@ func (p *progress) outcome(kind journal.Kind) {
 	}
 }
 
-// sayFound sums up what was mended and what looked odd.
+// sayFound sums up what was mended, what looked odd and what was in doubt.
 func (p *progress) sayFound() {
+	if n := p.again.Load(); n > 0 {
+		p.log.Warn().Int64("again", n).Msg(p.lang.Say("rows that an earlier run had left in doubt and that were sent again: %[1]d; each may have reached the API twice (--in-doubt hold keeps such rows back)", n))
+	}
 	if n := p.mended.Load(); n > 0 {
 		p.log.Info().Int64("mended", n).Msg(p.lang.Say("cells that were not as they should be and were read as they were surely meant: %[1]d; mantatag check lists them", n))
 	}
