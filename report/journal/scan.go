@@ -196,7 +196,7 @@ func unquote(raw []byte) (string, bool) {
 	if len(raw) == 0 {
 		return "", true
 	}
-	if body := raw[1 : len(raw)-1]; !slices.ContainsFunc(body, escaped) {
+	if body := raw[1 : len(raw)-1]; !slices.ContainsFunc(body, coded) {
 		return string(body), true
 	}
 	var text string
@@ -204,5 +204,6 @@ func unquote(raw []byte) (string, bool) {
 	return text, err == nil
 }
 
-// escaped reports whether a JSON string may not have c as it stands in the text.
-func escaped(c byte) bool { return c < ' ' || c > '~' || c == '\\' }
+// coded reports whether a byte of a JSON string may stand for something else than
+// itself.
+func coded(c byte) bool { return c < ' ' || c > '~' || c == '\\' }

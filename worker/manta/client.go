@@ -146,6 +146,7 @@ func (c *Client) tagURL() *url.URL {
 func (c *Client) endpoint(path string) *url.URL {
 	u := c.API.JoinPath(path)
 	u.Path = "/" + strings.TrimPrefix(u.Path, "/") // JoinPath leaves it out where the API has no path
+	u.Host = strings.TrimSuffix(u.Host, ":")
 	u.RawQuery = url.Values{"botId": {c.Bot}}.Encode()
 	return u
 }
@@ -174,6 +175,7 @@ func (c *Client) say(format string, args ...any) string {
 func (c *Client) reason(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
+	var head tls.RecordHeaderError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
 		return c.say("no answer within %[1]s", c.Timeout)
@@ -183,6 +185,8 @@ func (c *Client) reason(err error) string {
 		return c.say("the host name %[1]s does not resolve", dns.Name)
 	case errors.As(err, &op) && op.Op == "dial":
 		return c.say("no connection to %[1]s: %[2]s", c.API.Host, oneLine(op.Err.Error()))
+	case errors.As(err, &head) && string(head.RecordHeader[:]) == "HTTP/":
+		return c.say("%[1]s answers without TLS: the address of the API should begin with http, or have another port", c.API.Host)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return c.say("the connection was closed before the whole answer came")
 	}

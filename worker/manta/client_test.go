@@ -52,6 +52,34 @@ func TestRequestIsAsDocumented(t *testing.T) {
 	}
 }
 
+// TestAddress: an API may have no path.
+func TestAddress(t *testing.T) {
+	var asked string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.RequestURI
+		fmt.Fprint(w, success)
+	}))
+	defer server.Close()
+	for path, want := range map[string]string{"": "", "/": "", "/api": "/api", "/api/": "/api", "/a%2Fb": "/a%2Fb"} {
+		c := newClient(t, server)
+		c.API, _ = url.Parse(server.URL + path)
+		if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != Tagged || asked != want+"/openapi/clientTagMapping?botId=bot+1" {
+			t.Errorf("%q: asked for %s, answer %+v", path, asked, a)
+		}
+	}
+}
+
+// TestNoTLS: an address with https, of a server without TLS, is a common slip.
+func TestNoTLS(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	c := newClient(t, server)
+	c.API.Scheme = "https"
+	if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != TryAgain || !strings.Contains(a.Message, "without TLS") {
+		t.Errorf("answer %+v", a)
+	}
+}
+
 func TestHTTP2(t *testing.T) {
 	var proto atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -96,6 +124,14 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		if a.Class != Misdirected || !strings.Contains(a.Message, other.URL) {
 			t.Errorf("%d: answer %+v", status, a)
 		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "http://a b%zz/")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer server.Close()
+	if a := newClient(t, server).Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{}); a.Class != Misdirected {
+		t.Errorf("to nowhere that can be read: %+v", a)
 	}
 	if elsewhere.Load() {
 		t.Error("a redirect was followed")

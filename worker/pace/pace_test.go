@@ -349,3 +349,16 @@ func TestWaitObeysContext(t *testing.T) {
 		})
 	}
 }
+
+// TestSoon: what may leave soon has bounds, however fast the pace.
+func TestSoon(t *testing.T) {
+	for _, tt := range []struct {
+		rate        float64
+		concurrency int
+		want        int
+	}{{1e6, 32, 6 * 32}, {1e6, 1, 6}, {40, 32, 10}, {0.1, 32, 1}} {
+		if n := pace.New(pace.Options{Rate: tt.rate, Concurrency: tt.concurrency}).Soon(250 * time.Millisecond); n != tt.want {
+			t.Errorf("at %v a second and %d in flight: %d within a quarter of a second, want %d", tt.rate, tt.concurrency, n, tt.want)
+		}
+	}
+}

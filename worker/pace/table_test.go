@@ -282,7 +282,7 @@ func TestTable(t *testing.T) {
 	w.Flush()
 }
 
-// TestTrace prints, with -trace, each decision of one run of the first scenario chosen.
+// TestTrace prints, with -decisions, each decision of one run of the first scenario chosen.
 func TestTrace(t *testing.T) {
 	if !*traceFlag {
 		return
@@ -320,4 +320,4 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-var traceFlag = flag.Bool("trace", false, "print the decisions of one run of the first scenario chosen by -only")
+var traceFlag = flag.Bool("decisions", false, "print the decisions of one run of the first scenario chosen by -only")

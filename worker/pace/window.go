@@ -145,8 +145,7 @@ func (s State) trial() time.Duration {
 	return s.Window / tryPart
 }
 
-// cheap reports that a refusal takes no longer than a silence that a bucket may
-// save up.
+// cheap reports that a refusal costs a short silence.
 func (s State) cheap() bool { return s.gap.Seconds() <= mostSaved }
 
 // open decides what the next window is to be.
@@ -155,7 +154,7 @@ func (s *State) open() {
 	case !s.tested && s.trial() < leastWindow:
 		s.Window = 0
 		s.struck = mostStruck // it is surely none
-		if s.gap.Seconds() > mostSaved {
+		if !s.cheap() {
 			s.Rate /= tryPart // the next refusal is dear, and a full bucket lets in anything for a moment
 		}
 		s.guess(s.Rate)

@@ -46,5 +46,6 @@ var zhWorker = map[string]string{
 	"the host name %[1]s does not resolve":                   "查不到主機名稱 %[1]s",
 	"no connection to %[1]s: %[2]s":                          "無法連線到 %[1]s：%[2]s",
 	"the connection was closed before the whole answer came": "回應還沒傳完，連線就關閉了",
-	"the connection was lost: %[1]s":                         "連線中斷：%[1]s",
+	"%[1]s answers without TLS: the address of the API should begin with http, or have another port": "%[1]s 的回應沒有使用 TLS：API 網址應以 http 開頭，或使用其他連接埠",
+	"the connection was lost: %[1]s": "連線中斷：%[1]s",
 }
