@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -149,6 +150,22 @@ func TestOutageTooLong(t *testing.T) {
 					t.Errorf("%d requests were in vain", extra)
 				}
 			})
+		})
+	}
+}
+
+// TestNeverAnswered: who never got a proper answer may have the address wrong, and is
+// told so; whose API worked before is not.
+func TestNeverAnswered(t *testing.T) {
+	for after, want := range map[time.Duration]bool{0: true, time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			p, _, _ := inBubble(t, sandbox.Options{Latency: 50 * time.Millisecond,
+				Outages: []sandbox.Outage{{After: after, For: 24 * time.Hour, Fault: sandbox.Unavailable}}})
+			p.OutageTimeout = time.Minute
+			err := p.Run(t.Context(), t.Context(), clients(20_000))
+			if by(t, err) != ByOutage || strings.Contains(err.Error(), "--api-url") != want {
+				t.Errorf("an outage after %v: %v", after, err)
+			}
 		})
 	}
 }

@@ -5,8 +5,9 @@ var zhWorker = map[string]string{
 	"%[1]v": "%[1]v",
 
 	// Why a run stops.
-	"the API has not answered properly for %[1]s (%[2]s); the rows that are left will be sent when you run the same command again":          "API 已經 %[1]s 沒有正常回應（%[2]s）；再執行同一個指令就會送出剩下的列",
-	"%[1]d rows in a row were refused with no success between (the last: %[2]s); check the tag and the ids, or raise --stop-after-failures": "連續 %[1]d 列被拒，中間沒有一列成功（最後一列：%[2]s）；請檢查標籤和 ID，或調高 --stop-after-failures",
+	"the API has not answered properly for %[1]s (%[2]s), and not once in this run: check --api-url and the network; the rows that are left will be sent when you run the same command again": "API 已經 %[1]s 沒有正常回應（%[2]s），這次執行中一次也沒有：請檢查 --api-url 與網路；再執行同一個指令就會送出剩下的列",
+	"the API has not answered properly for %[1]s (%[2]s); the rows that are left will be sent when you run the same command again":                                                            "API 已經 %[1]s 沒有正常回應（%[2]s）；再執行同一個指令就會送出剩下的列",
+	"%[1]d rows in a row were refused with no success between (the last: %[2]s); check the tag and the ids, or raise --stop-after-failures":                                                   "連續 %[1]d 列被拒，中間沒有一列成功（最後一列：%[2]s）；請檢查標籤和 ID，或調高 --stop-after-failures",
 	"%[1]s; check --api-url and the network": "%[1]s；請檢查 --api-url 和網路",
 
 	// A renewal.
