@@ -99,11 +99,11 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 	r := &run{Pool: p, ctx: ctx, intake: intake, stop: stop, session: strings.ToLower(rand.Text()[:10])}
 	r.login.cred = p.Credentials
 	r.outage = newOutage(intake, p.places(), p.OutageTimeout, func(why string) {
+		message := r.say("the API has not answered properly for %[1]s (%[2]s); the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)
 		if !r.proven.Load() {
-			r.stop(&Stop{By: ByOutage, Message: r.say("the API has not answered properly for %[1]s (%[2]s), and not once in this run: check --api-url and the network; the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)})
-			return
+			message = r.say("the API has not answered properly for %[1]s (%[2]s), and not once in this run: check --api-url and the network; the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)
 		}
-		r.stop(&Stop{By: ByOutage, Message: r.say("the API has not answered properly for %[1]s (%[2]s); the rows that are left will be sent when you run the same command again", p.OutageTimeout, why)})
+		r.stop(&Stop{By: ByOutage, Message: message})
 	}, func(on bool, why string) {
 		kind := OutageEnded
 		if on {

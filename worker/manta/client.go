@@ -72,10 +72,7 @@ func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m 
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	ctx, written := traceWritten(ctx)
-	req, err := c.request(ctx, c.tagURL(), cred, m.encode(cred.Secret))
-	if err != nil {
-		return Answer{Class: Misdirected, Message: oneLine(err.Error())}
-	}
+	req := c.request(ctx, c.tagURL(), cred, m.encode(cred.Secret))
 	req.Header["X-Request-Id"] = []string{requestID}
 
 	res, err := c.HTTP.RoundTrip(req)
@@ -113,19 +110,22 @@ func (c *Client) masked(cred Credentials, res *http.Response, body []byte) Answe
 }
 
 // request is a POST with everything that the API asks of one.
-func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, body []byte) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
+func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, body []byte) *http.Request {
+	read := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req := &http.Request{
+		Method: http.MethodPost,
+		URL:    to,
+		Header: http.Header{
+			"Authorization": {"Bearer " + cred.Token},
+			"Content-Type":  {"application/json"},
+			"Accept":        {"application/json"},
+			"User-Agent":    {c.UserAgent},
+		},
+		ContentLength: int64(len(body)),
+		GetBody:       read, // a connection that was closed before anything was written is not the end
 	}
-	req.URL, req.Host = to, to.Host
-	req.Header = http.Header{
-		"Authorization": {"Bearer " + cred.Token},
-		"Content-Type":  {"application/json"},
-		"Accept":        {"application/json"},
-		"User-Agent":    {c.UserAgent},
-	}
-	return req, nil
+	req.Body, _ = read()
+	return req.WithContext(ctx)
 }
 
 // traceWritten is a context in which a request says whether it left: from the

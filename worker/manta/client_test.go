@@ -69,6 +69,14 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+// TestEmptyPort: the Host that is sent has no colon without a port.
+func TestEmptyPort(t *testing.T) {
+	c := &Client{API: &url.URL{Scheme: "http", Host: "localhost:", Path: "/api"}, Bot: "b"}
+	if to := c.endpoint(tagPath); to.Host != "localhost" || c.API.Host != "localhost:" {
+		t.Errorf("sent to %q, and the API is %q", to.Host, c.API.Host)
+	}
+}
+
 // TestNoTLS: an address with https, of a server without TLS, is a common slip.
 func TestNoTLS(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())

@@ -42,11 +42,7 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 		return Credentials{}, err
 	}
 	ctx, written := traceWritten(ctx)
-	req, err := c.request(ctx, c.endpoint("/openapi/token"), cred, body)
-	if err != nil {
-		return Credentials{}, err
-	}
-	res, err := c.HTTP.RoundTrip(req)
+	res, err := c.HTTP.RoundTrip(c.request(ctx, c.endpoint("/openapi/token"), cred, body))
 	if err != nil {
 		if written.Load() {
 			return Credentials{}, c.lost(c.reason(err))
