@@ -414,6 +414,9 @@ func (o *outage) own(failed []int) bool {
 // spent counts the attempts that were a row's own: those of streaks that
 // turned out to be an outage are not.
 func (o *outage) spent(failed []int) (n int) {
+	if len(failed) == 0 {
+		return 0
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range failed {

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
@@ -71,17 +70,16 @@ func NewHTTP(conns int) *http.Transport {
 func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m Mapping) Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	ctx, written := traceWritten(ctx)
-	req := c.request(ctx, c.tagURL(), cred, m.encode(cred.Secret))
+	req, begun := c.request(ctx, c.tagURL(), cred, m.encode(cred.Secret))
 	req.Header["X-Request-Id"] = []string{requestID}
 
 	res, err := c.HTTP.RoundTrip(req)
 	if err != nil {
-		return c.unanswered(err, written.Load())
+		return c.unanswered(err, begun.Load())
 	}
 	defer res.Body.Close()
 	received := time.Now()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	body, err := readBody(res)
 	if len(body) > maxBody {
 		body = nil
 	} else if err != nil && res.StatusCode != http.StatusTooManyRequests {
@@ -109,33 +107,55 @@ func (c *Client) masked(cred Credentials, res *http.Response, body []byte) Answe
 	return a
 }
 
-// request is a POST with everything that the API asks of one.
-func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, body []byte) *http.Request {
-	read := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	req := &http.Request{
-		Method: http.MethodPost,
-		URL:    to,
-		Header: http.Header{
-			"Authorization": {"Bearer " + cred.Token},
-			"Content-Type":  {"application/json"},
-			"Accept":        {"application/json"},
-			"User-Agent":    {c.UserAgent},
-		},
-		ContentLength: int64(len(body)),
-		GetBody:       read, // a connection that was closed before anything was written is not the end
+// readBody reads an answer's body, at most one byte more than maxBody of it.
+func readBody(res *http.Response) ([]byte, error) {
+	if n := res.ContentLength; n >= 0 && n <= maxBody {
+		body := make([]byte, n)
+		read, err := io.ReadFull(res.Body, body)
+		return body[:read], err
 	}
-	req.Body, _ = read()
-	return req.WithContext(ctx)
+	return io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 }
 
-// traceWritten is a context in which a request says whether it left: from the
-// end of its head on, the server may have understood it.
-func traceWritten(ctx context.Context) (context.Context, *atomic.Bool) {
-	var written atomic.Bool
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { written.Store(true) },
-	}), &written
+// blank is what a request is a copy of: only a copy can be given a context.
+var blank http.Request
+
+// request is a POST with everything that the API asks of one. begun tells whether
+// it may have left: before any of its body is read, the server cannot have done
+// what it asks for.
+func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, body []byte) (req *http.Request, begun *atomic.Bool) {
+	begun = new(atomic.Bool)
+	req = blank.WithContext(ctx)
+	req.Method, req.URL = http.MethodPost, to
+	req.Header = http.Header{
+		"Authorization": {"Bearer " + cred.Token},
+		"Content-Type":  {"application/json"},
+		"Accept":        {"application/json"},
+		"User-Agent":    {c.UserAgent},
+	}
+	// A connection that was closed before anything was written is not the end.
+	req.GetBody = func() (io.ReadCloser, error) {
+		s := &sending{begun: begun}
+		s.text.Reset(body)
+		return s, nil
+	}
+	req.Body, _ = req.GetBody()
+	req.ContentLength = int64(len(body))
+	return req, begun
 }
+
+// sending is the body of a request on its way.
+type sending struct {
+	text  bytes.Reader
+	begun *atomic.Bool
+}
+
+func (s *sending) Read(p []byte) (int, error) {
+	s.begun.Store(true)
+	return s.text.Read(p)
+}
+
+func (s *sending) Close() error { return nil }
 
 // tagURL is made once: each request asks for it.
 func (c *Client) tagURL() *url.URL {
@@ -152,12 +172,12 @@ func (c *Client) endpoint(path string) *url.URL {
 }
 
 // unanswered is the Answer to a request that got none, or not a whole one.
-func (c *Client) unanswered(err error, written bool) Answer {
+func (c *Client) unanswered(err error, begun bool) Answer {
 	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
 		return Answer{Class: Misdirected, Message: c.say("the certificate of %[1]s does not verify: %[2]s", c.API.Host, oneLine(cert.Err.Error()))}
 	}
 	a := Answer{Class: TryAgain, Message: c.reason(err)}
-	if written {
+	if begun {
 		a.Class = NoAnswer
 	}
 	return a

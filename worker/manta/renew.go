@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 )
@@ -41,16 +40,16 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 	if err != nil {
 		return Credentials{}, err
 	}
-	ctx, written := traceWritten(ctx)
-	res, err := c.HTTP.RoundTrip(c.request(ctx, c.endpoint("/openapi/token"), cred, body))
+	req, begun := c.request(ctx, c.endpoint("/openapi/token"), cred, body)
+	res, err := c.HTTP.RoundTrip(req)
 	if err != nil {
-		if written.Load() {
+		if begun.Load() {
 			return Credentials{}, c.lost(c.reason(err))
 		}
 		return Credentials{}, &renewalError{message: c.unanswered(err, false).Message}
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	text, err := readBody(res)
 	var pair struct {
 		Success   bool   `json:"success"`
 		APIToken  string `json:"apiToken"`
