@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mantatag/ingest"
@@ -16,52 +17,65 @@ import (
 type attempts struct {
 	row     ingest.Row
 	key     journal.Key
-	streaks []int // of the failures so far: see outage.spent
+	streaks []int  // of the failures so far: see outage.spent
+	spent   int    // of them, those that are the row's own, when it was last asked
+	request string // id of the next request, or of the last
+	again   bool   // an earlier run left it in doubt, and nothing was sent since
 	inDoubt bool
 	known   bool         // that the API refused it: an earlier run was told so
 	ticket  *pace.Ticket // of the last request
 
-	answered func() // lets the row after the first one in
+	answered func()      // lets the row after the first one in; nil: it does not wait
+	replaced atomic.Bool // see run.replace
 }
 
-// tag makes requests for a row until it has an outcome or the run stops, in
-// which case it stays pending. answered is called once a request was answered,
-// or is not waited for any more.
-func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered func()) {
-	a := &attempts{row: row, key: key, inDoubt: ref.InDoubt, known: ref.State == journal.Failed, answered: answered}
-	again := ref.InDoubt
+// intent is the entry that says that a request is about to leave.
+func (a *attempts) intent(now time.Time) journal.Entry {
+	return journal.Entry{Kind: journal.Intent, Key: a.key, Row: a.row.Number, At: now, Request: a.request, Attempts: a.spent + 1, InDoubt: a.inDoubt}
+}
+
+// wasAnswered is called once a request was answered, or is not waited for any more.
+func (a *attempts) wasAnswered() {
+	if a.answered != nil {
+		a.answered()
+	}
+}
+
+// tag makes requests for a row, of which the first has its intent recorded, until
+// it has an outcome or the run stops, in which case it stays pending.
+func (r *run) tag(a *attempts) {
 	for {
-		id := r.requestID()
-		if err := r.door.enter(r.about(a, journal.Entry{Kind: journal.Intent, Request: id}), len(a.streaks) > 0); err != nil {
-			if r.intake.Err() == nil {
-				r.diskFailed(err)
-			}
-			return
-		}
 		permit, cred, ok := r.wait(a)
 		r.door.leave()
 		if !ok {
 			r.append(r.about(a, journal.Entry{Kind: journal.Unsent}), nil)
 			return
 		}
-		r.notify(Event{Kind: Sent, Row: row, Request: id, Again: again})
-		again = false
+		r.notify(Event{Kind: Sent, Row: a.row, Request: a.request, Again: a.again})
+		a.again = false
 		start := time.Now()
-		stall := r.watch(a.ticket, permit, answered)
-		answer := r.Client.Tag(r.ctx, cred, id, manta.Mapping(row.Mapping))
+		stall := r.watch(a, permit)
+		answer := r.Client.Tag(r.ctx, cred, a.request, manta.Mapping(a.row.Mapping))
 		stall.Stop()
 		latency := time.Since(start)
 		if answer.Class == manta.Tagged || answer.Class == manta.RowRefused {
 			r.took(latency)
 		}
-		awaited := a.ticket.Done(reply(answer))
-		r.notify(Event{Kind: Answered, Row: row, Request: id, Answer: answer, Latency: latency})
+		full := a.ticket.Done(reply(answer))
+		r.notify(Event{Kind: Answered, Row: a.row, Request: a.request, Answer: answer, Latency: latency})
 		more, pause := r.settle(a, permit, cred, answer)
-		if awaited {
+		if full {
 			r.Journal.Hurry()
 		}
-		answered()
-		if !more || !r.sleep(pause) {
+		a.wasAnswered()
+		if !more || !r.sleep(a, pause) {
+			return
+		}
+		a.request, a.spent = r.requestID(), r.outage.spent(a.streaks)
+		if err := r.door.again(a); err != nil {
+			if r.intake.Err() == nil {
+				r.diskFailed(err)
+			}
 			return
 		}
 	}
@@ -72,7 +86,7 @@ func (r *run) tag(row ingest.Row, key journal.Key, ref journal.Ref, answered fun
 // also one that begins while the request has its ticket already.
 func (r *run) wait(a *attempts) (*permit, manta.Credentials, bool) {
 	for {
-		era, permit, err := r.outage.enter(a.streaks)
+		era, permit, err := r.outage.enter(a.streaks, func() { r.replace(a) })
 		if err != nil {
 			return nil, manta.Credentials{}, false
 		}
@@ -161,8 +175,9 @@ func (r *run) exhausted(a *attempts) bool {
 	if r.outage.spent(a.streaks) < r.Attempts {
 		return false
 	}
-	a.answered()
+	a.wasAnswered()
 	a.ticket.Free()
+	r.replace(a)
 	return r.outage.judged(a.streaks) && r.outage.spent(a.streaks) >= r.Attempts
 }
 
@@ -206,14 +221,17 @@ func (r *run) about(a *attempts, e journal.Entry) journal.Entry {
 	e.Key, e.Row, e.At = a.key, a.row.Number, time.Now()
 	e.Attempts, e.InDoubt = r.outage.spent(a.streaks), a.inDoubt
 	switch e.Kind {
-	case journal.Intent, journal.Succeeded, journal.Failed:
+	case journal.Succeeded, journal.Failed:
 		e.Attempts++ // the request that it is about
 	}
 	return e
 }
 
 // sleep waits for d and reports false if the run stops meanwhile.
-func (r *run) sleep(d time.Duration) bool {
+func (r *run) sleep(a *attempts, d time.Duration) bool {
+	if d > 0 {
+		r.replace(a)
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -97,8 +97,9 @@ type permit struct {
 // enter waits until a request may leave, as far as an outage is concerned, for a
 // row whose earlier failures were of the streaks failed. The context that it
 // returns ends when the next outage begins, or intake does: a request that has
-// not left by then must not. It fails when intake ends.
-func (o *outage) enter(failed []int) (context.Context, *permit, error) {
+// not left by then must not. It fails when intake ends. waits, unless
+// nil, is called, perhaps more than once, if it has to wait.
+func (o *outage) enter(failed []int, waits func()) (context.Context, *permit, error) {
 	var me *waiter // nil: during an outage it was not seen here yet
 	defer func() {
 		if me != nil {
@@ -126,6 +127,9 @@ func (o *outage) enter(failed []int) (context.Context, *permit, error) {
 		}
 		o.mu.Unlock()
 
+		if waits != nil {
+			waits()
+		}
 		var timer <-chan time.Time
 		if !full {
 			timer = time.After(pause)

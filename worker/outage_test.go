@@ -39,7 +39,7 @@ func drive(o *outage, s *server, concurrency, rows int) (done, spent int) {
 	for range concurrency {
 		wg.Go(func() {
 			for streaks := range queue {
-				_, p, err := o.enter(streaks)
+				_, p, err := o.enter(streaks, nil)
 				if err != nil {
 					return
 				}
@@ -97,7 +97,7 @@ func TestErrorRateIsNoOutage(t *testing.T) {
 		o := newOutage(t.Context(), 128, time.Minute, func(string) { t.Error("gave up") }, func(bool, string) { t.Error("an outage") })
 		start := time.Now()
 		for i := range 1000 {
-			_, p, err := o.enter(nil)
+			_, p, err := o.enter(nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,7 +148,7 @@ func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 		o := newOutage(t.Context(), 128, time.Hour, func(string) {}, func(bool, string) {})
 		var stalled []*permit
 		for range 30 + outageAfter {
-			_, p, err := o.enter(nil)
+			_, p, err := o.enter(nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -159,7 +159,7 @@ func TestStalledRequestsDoNotHoldTheProbe(t *testing.T) {
 		}
 		start := time.Now()
 		for range 20 {
-			_, p, err := o.enter(nil)
+			_, p, err := o.enter(nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +197,7 @@ func newLedger(t *testing.T, ctx context.Context, places int) *ledger {
 // fails lets a request of a row fail, and adds to the streaks of its failures.
 func (l *ledger) fails(row *[]int) {
 	l.t.Helper()
-	_, p, err := l.enter(*row)
+	_, p, err := l.enter(*row, nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func (l *ledger) fails(row *[]int) {
 func (l *ledger) succeeds(n int) {
 	l.t.Helper()
 	for range n {
-		_, p, err := l.enter(nil)
+		_, p, err := l.enter(nil, nil)
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestStallIsCountedOnce(t *testing.T) {
 		l := newLedger(t, t.Context(), 128)
 		l.succeeds(1)
 		for i := range outageAfter - 1 {
-			_, p, err := l.enter(nil)
+			_, p, err := l.enter(nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

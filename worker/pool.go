@@ -79,6 +79,8 @@ type run struct {
 	outage *outage
 	login  login
 	door   *door
+	pool   errgroup.Group
+	ready  chan *attempts // rows whose intents are durable
 
 	session  string // makes request ids unique among runs
 	requests atomic.Int64
@@ -112,34 +114,19 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 		r.notify(Event{Kind: kind, Message: why})
 	})
 
-	r.door = newDoor(intake, p.Journal.Intend, func() int { return p.Pace.Soon(ahead) })
+	r.ready = make(chan *attempts, p.places())
+	r.door = newDoor(intake, p.places(), p.Journal.Intend, func() int { return p.Pace.Soon(ahead) }, r.letIn)
 	r.outage.planned = func(o Outage) {
 		r.notify(Event{Kind: OutageLasts, Outage: o})
 		r.door.farthest()
 	}
 
-	tasks := make(chan func())
-	var pool errgroup.Group
-	pool.SetLimit(p.places())
-	err := r.takeIn(rows, func(task func()) {
-		select {
-		case tasks <- task: // to one that has none
-			return
-		default:
-		}
-		if !pool.TryGo(func() error {
-			task()
-			for task := range tasks {
-				task()
-			}
-			return nil // what a row meets is its outcome or stops the run
-		}) {
-			tasks <- task
-		}
-	})
-	close(tasks)
+	r.pool.SetLimit(p.places() + p.Concurrency)
+	err := r.takeIn(rows)
 	r.outage.lastRow()
-	_ = pool.Wait()
+	r.door.drain()
+	close(r.ready)
+	_ = r.pool.Wait() // what a row meets is its outcome or stops the run
 	if fault := r.fault.Load(); fault != nil {
 		panic(*fault)
 	}
@@ -150,8 +137,8 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 }
 
 // takeIn reads rows and gives those that have to be sent to the pool.
-func (r *run) takeIn(rows Rows, start func(func())) error {
-	for r.intake.Err() == nil {
+func (r *run) takeIn(rows Rows) error {
+	for workers := 0; r.intake.Err() == nil; {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -163,23 +150,77 @@ func (r *run) takeIn(rows Rows, start func(func())) error {
 		if !ok {
 			continue
 		}
-		row = row.Clone()
-		answered := make(chan struct{})
-		once := sync.OnceFunc(func() { close(answered) })
-		r.outage.rowIn()
-		start(func() {
-			defer r.outage.rowOut()
-			defer once()
-			defer r.catch()
-			r.tag(row, key, ref, once)
-		})
+		a := &attempts{row: row.Clone(), key: key, request: r.requestID(), again: ref.InDoubt, inDoubt: ref.InDoubt, known: ref.State == journal.Failed}
+		var answered chan struct{}
 		if !r.proven.Load() {
+			answered = make(chan struct{})
+			a.answered = sync.OnceFunc(func() { close(answered) })
+		}
+		r.outage.rowIn()
+		if !r.door.enter(a) {
+			r.outage.rowOut()
+			return nil
+		}
+		if workers < r.Concurrency {
+			workers++
+			r.start()
+		}
+		if answered != nil {
 			// Until the API has accepted the credentials, one request at a
 			// time: a wrong token costs one.
 			<-answered
 		}
 	}
 	return nil
+}
+
+// start starts one more worker, of which there is one for each request that may be
+// in flight, and for each row that keeps one waiting: see replace.
+func (r *run) start() {
+	r.pool.Go(func() error {
+		for a := range r.ready {
+			r.row(a)
+			if a.replaced.Swap(true) {
+				break
+			}
+		}
+		return nil
+	})
+}
+
+// replace starts a worker in the place of that of a row which waits for anything
+// else than its turn. It ends with the row.
+func (r *run) replace(a *attempts) {
+	if !a.replaced.Swap(true) {
+		r.door.whileAny(r.start)
+	}
+}
+
+// letIn gives a row whose intent is durable to a worker. Of one that is not to be
+// sent, err is why.
+func (r *run) letIn(a *attempts, err error) {
+	if err == nil {
+		r.ready <- a
+		return
+	}
+	if r.intake.Err() == nil {
+		r.diskFailed(err)
+	}
+	r.out(a)
+}
+
+// row has a row that was let in sent.
+func (r *run) row(a *attempts) {
+	defer r.out(a)
+	defer r.catch()
+	r.tag(a)
+}
+
+// out takes a row out of the pool, whatever became of it.
+func (r *run) out(a *attempts) {
+	a.wasAnswered()
+	r.outage.rowOut()
+	r.door.out()
 }
 
 // catch, deferred, keeps a panic for Run's own goroutine, where its caller can

@@ -2,8 +2,6 @@ package worker
 
 import (
 	"time"
-
-	"mantatag/worker/pace"
 )
 
 const (
@@ -51,14 +49,16 @@ func (r *run) took(d time.Duration) {
 // no longer as in flight, and as a failure where an outage is looked for. Who
 // allows one request at a time gets no more than one, stalled or not. The timer
 // is to be stopped at the answer.
-func (r *run) watch(t *pace.Ticket, p *permit, answered func()) *time.Timer {
+func (r *run) watch(a *attempts, p *permit) *time.Timer {
+	t := a.ticket // which is another one after the answer
 	after := stallAfter(time.Duration(r.usual.Load()))
 	return time.AfterFunc(after, func() {
 		defer r.catch()
 		r.outage.stalled(p, r.say("no answer within %[1]s", after.Round(time.Second/10)))
 		if r.Concurrency > 1 {
 			t.Free()
+			r.replace(a)
 		}
-		answered()
+		a.wasAnswered()
 	})
 }

@@ -371,8 +371,8 @@ func TestHurryBesideASync(t *testing.T) {
 	}
 }
 
-// TestIntend: intents that are written together share an fsync, and each that
-// waits for them is told when they are durable, or why they will not be.
+// TestIntend: intents that are written together share an fsync, and who waits for
+// them is told when they are durable, or why they will not be.
 func TestIntend(t *testing.T) {
 	var d disk
 	j, err := Open(t.TempDir(), Options{Host: host, OpenFile: d.open})
@@ -382,22 +382,19 @@ func TestIntend(t *testing.T) {
 	defer j.Close()
 	syncs := 0
 	d.synced = func() { syncs++ }
-	intend := func(from, to int) (errs []error) {
-		durable := make(chan error, to-from)
-		var all []Intention
+	intend := func(from, to int) error {
+		durable := make(chan error, 1)
+		var all []Entry
 		for n := from; n < to; n++ {
-			all = append(all, Intention{Entry{Kind: Intent, Key: key(n)}, durable})
+			all = append(all, Entry{Kind: Intent, Key: key(n)})
 		}
-		j.Intend(all)
-		for range all {
-			errs = append(errs, <-durable)
+		if err := j.Intend(all, func(err error) { durable <- err }); err != nil {
+			return err
 		}
-		return errs
+		return <-durable
 	}
-	for _, err := range intend(0, 50) {
-		if err != nil {
-			t.Error(err)
-		}
+	if err := intend(0, 50); err != nil {
+		t.Error(err)
 	}
 	if syncs != 1 {
 		t.Errorf("%d fsyncs", syncs)
@@ -411,10 +408,8 @@ func TestIntend(t *testing.T) {
 	d.failAt, d.err = d.ops+2, syscall.EIO // the fsync
 	d.mu.Unlock()
 	for _, from := range []int{50, 60} { // and nothing is written after it
-		for _, err := range intend(from, from+10) {
-			if !errors.Is(err, syscall.EIO) {
-				t.Errorf("after a failed fsync: %v", err)
-			}
+		if err := intend(from, from+10); !errors.Is(err, syscall.EIO) {
+			t.Errorf("after a failed fsync: %v", err)
 		}
 	}
 	for n := 50; n < 70; n++ {

@@ -48,7 +48,9 @@ func put(j *Journal, e Entry) error {
 		return j.Append(e, nil)
 	}
 	durable := make(chan error, 1)
-	j.Intend([]Intention{{e, durable}})
+	if err := j.Intend([]Entry{e}, func(err error) { durable <- err }); err != nil {
+		return err
+	}
 	return <-durable
 }
 

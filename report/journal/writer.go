@@ -17,10 +17,10 @@ type batch struct {
 	written int   // of text, ahead of the fsync
 	marks   []mark
 
-	waited  bool           // somebody waits for done though there may be no text
-	done    chan struct{}  // closed when the batch is durable, or err is set
-	durable []chan<- error // told the same, each
-	then    []func(error)  // called once the text so far is written, or cannot be
+	waited  bool          // somebody waits for done though there may be no text
+	done    chan struct{} // closed when the batch is durable, or err is set
+	durable []func(error) // called then
+	then    []func(error) // called once the text so far is written, or cannot be
 	err     error
 }
 
@@ -37,6 +37,7 @@ func newBatch(old *batch, offset int64) *batch {
 	b := &batch{offset: offset, done: make(chan struct{})}
 	if old != nil {
 		clear(old.then)
+		clear(old.durable)
 		b.text, b.marks, b.durable, b.then = old.text[:0], old.marks[:0], old.durable[:0], old.then[:0]
 	}
 	return b
@@ -70,28 +71,22 @@ func (j *Journal) Append(e Entry, then func(error)) error {
 // sooner.
 func (j *Journal) Hurry() { signal(j.hurried) }
 
-// Intention is an intent that somebody waits for.
-type Intention struct {
-	Entry   Entry
-	Durable chan<- error // has room for one, and is sent nil when the entry is durable, else the error
-}
-
-// Intend writes intents, at once and together, and does not wait: each Durable is
-// told. The error is that of Append.
-func (j *Journal) Intend(all []Intention) {
+// Intend writes intents, at once and together, and does not wait: durable is called
+// by the writer when all of them are, or with the DiskError that keeps them from it.
+// It must not wait for anything. The error is that of Append, and then nothing is
+// called.
+func (j *Journal) Intend(all []Entry, durable func(error)) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err := j.writable(); err != nil {
-		for _, i := range all {
-			i.Durable <- err
-		}
-		return
+		return err
 	}
-	for _, i := range all {
-		j.add(i.Entry)
-		j.batch.durable = append(j.batch.durable, i.Durable)
+	for _, e := range all {
+		j.add(e)
 	}
+	j.batch.durable = append(j.batch.durable, durable)
 	signal(j.urgent)
+	return nil
 }
 
 // add puts an entry into the batch. The lock is held.
@@ -274,9 +269,10 @@ func (j *Journal) write() {
 			then = j.fail(err)
 		}
 		j.settle(b)
-		spare = b
 		j.mu.Unlock()
+		tell(b.durable, b.err)
 		tell(then, err)
+		spare = b
 		if !open {
 			return
 		}
@@ -368,7 +364,8 @@ func (j *Journal) fail(err error) (then []func(error)) {
 	if j.err == nil {
 		j.err = err
 		j.settle(j.batch)
-		then, j.batch.then = j.batch.then, nil
+		then = append(j.batch.then, j.batch.durable...)
+		j.batch.then, j.batch.durable = nil, nil
 	}
 	return then
 }
@@ -387,7 +384,4 @@ func (j *Journal) settle(b *batch) {
 		}
 	}
 	close(b.done)
-	for _, told := range b.durable {
-		told <- b.err
-	}
 }

@@ -133,8 +133,8 @@ func (t *Ticket) Send() bool {
 }
 
 // Done reports the reply, once, after a Send that was true. It reports whether
-// the next request waits for a place to be free.
-func (t *Ticket) Done(r Reply) (awaited bool) {
+// no place is left for the next request until one is free.
+func (t *Ticket) Done(r Reply) (full bool) {
 	p := t.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,7 +142,7 @@ func (t *Ticket) Done(r Reply) (awaited bool) {
 		p.notify(d)
 	}
 	p.open()
-	return len(p.queue) > 0 && p.gate.held >= p.gate.concurrency
+	return p.gate.held >= p.gate.concurrency
 }
 
 // Free gives the place among Options.Concurrency to the next request: once what
