@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
@@ -70,12 +71,13 @@ func NewHTTP(conns int) *http.Transport {
 func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m Mapping) Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	req, begun := c.request(ctx, c.tagURL(), cred, m.encode(cred.Secret))
+	ctx, written := traceWritten(ctx)
+	req := c.request(ctx, c.tagURL(), cred, m.encode(cred.Secret))
 	req.Header["X-Request-Id"] = []string{requestID}
 
 	res, err := c.HTTP.RoundTrip(req)
 	if err != nil {
-		return c.unanswered(err, begun.Load())
+		return c.unanswered(err, written.Load())
 	}
 	defer res.Body.Close()
 	received := time.Now()
@@ -120,12 +122,10 @@ func readBody(res *http.Response) ([]byte, error) {
 // blank is what a request is a copy of: only a copy can be given a context.
 var blank http.Request
 
-// request is a POST with everything that the API asks of one. begun tells whether
-// it may have left: before any of its body is read, the server cannot have done
-// what it asks for.
-func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, body []byte) (req *http.Request, begun *atomic.Bool) {
-	begun = new(atomic.Bool)
-	req = blank.WithContext(ctx)
+// request is a POST with everything that the API asks of one. The body is of a kind
+// that net/http knows not to block, and so sends together with the head.
+func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, body []byte) *http.Request {
+	req := blank.WithContext(ctx)
 	req.Method, req.URL = http.MethodPost, to
 	req.Header = http.Header{
 		"Authorization": {"Bearer " + cred.Token},
@@ -134,28 +134,20 @@ func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, bod
 		"User-Agent":    {c.UserAgent},
 	}
 	// A connection that was closed before anything was written is not the end.
-	req.GetBody = func() (io.ReadCloser, error) {
-		s := &sending{begun: begun}
-		s.text.Reset(body)
-		return s, nil
-	}
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.Body, _ = req.GetBody()
 	req.ContentLength = int64(len(body))
-	return req, begun
+	return req
 }
 
-// sending is the body of a request on its way.
-type sending struct {
-	text  bytes.Reader
-	begun *atomic.Bool
+// traceWritten is a context in which a request says whether it left: from the
+// end of its head on, the server may have understood it.
+func traceWritten(ctx context.Context) (context.Context, *atomic.Bool) {
+	var written atomic.Bool
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { written.Store(true) },
+	}), &written
 }
-
-func (s *sending) Read(p []byte) (int, error) {
-	s.begun.Store(true)
-	return s.text.Read(p)
-}
-
-func (s *sending) Close() error { return nil }
 
 // tagURL is made once: each request asks for it.
 func (c *Client) tagURL() *url.URL {
@@ -172,12 +164,12 @@ func (c *Client) endpoint(path string) *url.URL {
 }
 
 // unanswered is the Answer to a request that got none, or not a whole one.
-func (c *Client) unanswered(err error, begun bool) Answer {
+func (c *Client) unanswered(err error, written bool) Answer {
 	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
 		return Answer{Class: Misdirected, Message: c.say("the certificate of %[1]s does not verify: %[2]s", c.API.Host, oneLine(cert.Err.Error()))}
 	}
 	a := Answer{Class: TryAgain, Message: c.reason(err)}
-	if begun {
+	if written {
 		a.Class = NoAnswer
 	}
 	return a

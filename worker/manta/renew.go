@@ -40,10 +40,10 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 	if err != nil {
 		return Credentials{}, err
 	}
-	req, begun := c.request(ctx, c.endpoint("/openapi/token"), cred, body)
-	res, err := c.HTTP.RoundTrip(req)
+	ctx, written := traceWritten(ctx)
+	res, err := c.HTTP.RoundTrip(c.request(ctx, c.endpoint("/openapi/token"), cred, body))
 	if err != nil {
-		if begun.Load() {
+		if written.Load() {
 			return Credentials{}, c.lost(c.reason(err))
 		}
 		return Credentials{}, &renewalError{message: c.unanswered(err, false).Message}
