@@ -150,7 +150,8 @@ func (r *run) takeIn(rows Rows) error {
 		if !ok {
 			continue
 		}
-		a := &attempts{row: row.Clone(), key: key, request: r.requestID(), again: ref.InDoubt, inDoubt: ref.InDoubt, known: ref.State == journal.Failed}
+		row.Own, row.Surplus = nil, nil // only the reports need them
+		a := &attempts{row: row, key: key, request: r.requestID(), again: ref.InDoubt, inDoubt: ref.InDoubt, known: ref.State == journal.Failed}
 		var answered chan struct{}
 		if !r.proven.Load() {
 			answered = make(chan struct{})

@@ -312,6 +312,10 @@ func (j *Journal) All() iter.Seq2[Key, Ref] {
 	}
 }
 
+// nearby is how much Entry reads at once where it was asked for entries near each
+// other.
+const nearby = 64 << 10
+
 // Entry reads the last answer or outcome of a mapping back. A Ref whose Offset
 // is 0 has none.
 func (j *Journal) Entry(r Ref) (Entry, error) {
@@ -320,23 +324,30 @@ func (j *Journal) Entry(r Ref) (Entry, error) {
 	}
 	j.reading.Lock()
 	defer j.reading.Unlock()
-	// Who asks for one after the other mostly finds the next beside the last.
 	if at := r.Offset - j.from; at >= 0 && at < int64(len(j.read)) {
 		if e, ok := firstEntry(j.read[at:]); ok {
 			return e, nil
 		}
 	}
-	for size := 4096; ; size *= 8 {
+	// Who asks for one after the other mostly finds the next near the last, on
+	// either side.
+	from, size := r.Offset, 4096
+	if near := j.from - from; near > -nearby && near < nearby {
+		from, size = max(0, from-nearby/2), nearby
+	}
+	for ; ; from, size = r.Offset, size*8 {
 		j.read = slices.Grow(j.read[:0], size)[:size]
-		n, err := j.file.ReadAt(j.read, r.Offset)
-		j.from, j.read = r.Offset, j.read[:n]
+		n, err := j.file.ReadAt(j.read, from)
+		j.from, j.read = from, j.read[:n]
 		if err != nil && err != io.EOF {
 			return Entry{}, &DiskError{j.name, err}
 		}
-		if e, ok := firstEntry(j.read); ok {
-			return e, nil
+		if at := r.Offset - from; at < int64(n) {
+			if e, ok := firstEntry(j.read[at:]); ok {
+				return e, nil
+			}
 		}
-		if n < size || size > maxLine {
+		if from == r.Offset && (n < size || size > maxLine) {
 			return Entry{}, &CorruptError{j.name, 0, r.Offset, errChanged}
 		}
 	}

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"io"
+	"runtime"
 	"time"
 )
 
@@ -296,6 +297,7 @@ func (j *Journal) gather() {
 		case <-queued:
 			late = time.After(lag)
 		case <-j.hurried:
+			runtime.Gosched()
 			j.ahead()
 		}
 	}
@@ -314,6 +316,7 @@ func (j *Journal) sync() error {
 			}
 			return err
 		case <-j.hurried:
+			runtime.Gosched()
 			j.ahead()
 		}
 	}
