@@ -131,7 +131,6 @@ func (d *door) drain() {
 
 // open lets in a group, if there are places for one. The lock is held.
 func (d *door) open() {
-	defer d.look()
 	if len(d.queue) == 0 || d.behind > 0 && d.behind > d.lately/2 {
 		return
 	}
@@ -161,10 +160,10 @@ func (d *door) let(from, to int) {
 	}
 }
 
-// look tells the reader that there is room: for some rows at once, or where
-// nobody is left who could make more. The lock is held.
+// look tells the reader once there is room for some rows, and drain when none is
+// left. The lock is held.
 func (d *door) look() {
-	if d.full && (d.rows <= d.most-d.most/8 || d.rows < d.most && len(d.queue) == 0 && d.behind == 0) {
+	if d.full && d.rows <= d.most-d.most/8 {
 		d.full = false
 		d.room <- struct{}{}
 	}

@@ -290,6 +290,47 @@ func number(r sandbox.Request) (n int) {
 	return n
 }
 
+// TestRowsAtFaultInARow: as many as stand before the next good one in the pool look
+// like an outage. A row from farther back shows within seconds that it is none.
+func TestRowsAtFaultInARow(t *testing.T) {
+	for _, concurrency := range []int{1, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			const from, to, rows = 10, 22, 200
+			p, _, g := inBubble(t, sandbox.Options{Latency: 50 * time.Millisecond, Pick: func(r sandbox.Request) sandbox.Fault {
+				if n := number(r); n >= from && n < to {
+					return sandbox.ServerError
+				}
+				return sandbox.None
+			}})
+			p.Concurrency, p.Pace = concurrency, pace.New(pace.Options{Rate: 1e6, Concurrency: concurrency})
+			note := p.Notify
+			var began time.Time
+			var longest time.Duration
+			p.Notify = func(e Event) {
+				note(e)
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				switch e.Kind {
+				case OutageBegan:
+					began = time.Now()
+				case OutageEnded:
+					longest = max(longest, time.Since(began))
+				}
+			}
+			if err := p.Run(t.Context(), t.Context(), clients(rows)); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d in flight: %d outages, the longest of %v", concurrency, g.kinds[OutageBegan], longest)
+			if g.kinds[OutageBegan] == 0 || longest > 5*time.Second {
+				t.Errorf("%d in flight: %d outages, the longest of %v", concurrency, g.kinds[OutageBegan], longest)
+			}
+			if g.ends[journal.Succeeded] != rows-(to-from) || g.ends[journal.Retryable] != to-from {
+				t.Errorf("%d in flight: outcomes %v", concurrency, g.ends)
+			}
+		})
+	}
+}
+
 // TestOutageOfASmallJob: a server that never answered is an outage to a job of
 // a single row too.
 func TestOutageOfASmallJob(t *testing.T) {
