@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -70,6 +72,9 @@ twice.`,
 		Args: one("INPUT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			began := time.Now()
+			if err := o.tryMetrics(args[0]); err != nil {
+				return err
+			}
 			err := o.run(cmd.Context(), cmd.Flags(), args[0])
 			if err != nil && o.metricsFile != "" && !o.concluded {
 				return o.notStarted(args[0], began, err)
@@ -134,6 +139,43 @@ func (o *runOptions) check() error {
 		return usagef("--rate %s and --max-rate %s: a cap is for --rate auto only", &o.rate, &o.maxRate)
 	}
 	return nil
+}
+
+// tryMetrics refuses a metrics file that could not be written when the run ends:
+// by then its rows have been sent, and an alert that waits for it stays silent.
+func (o *runOptions) tryMetrics(input string) error {
+	name := o.metricsFile
+	if name == "" {
+		return nil
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return usagef("--metrics-file %s is a folder: give the name of a file in it", name)
+	}
+	folder := filepath.Dir(name)
+	f, err := os.CreateTemp(folder, filepath.Base(name))
+	switch {
+	case err == nil:
+		return errors.Join(f.Close(), os.Remove(f.Name()))
+	case !errors.Is(err, fs.ErrNotExist):
+		if path, ok := errors.AsType[*fs.PathError](err); ok {
+			err = path.Err // it names a file that nobody asked for
+		}
+		return usagef("--metrics-file %s: the folder %s takes no files: %w", name, folder, err)
+	case holds(folder, orDefault(o.job, jobFolder(input, o.sandbox))):
+		return nil // the run makes it
+	}
+	return usagef("--metrics-file %s: there is no folder %s; make it, or give another file", name, folder)
+}
+
+// holds reports whether path is folder or lies in it.
+func holds(folder, path string) bool {
+	from, err1 := filepath.Abs(folder)
+	to, err2 := filepath.Abs(path)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	rel, err := filepath.Rel(from, to)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // target is the API that a run speaks to.
