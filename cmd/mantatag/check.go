@@ -8,6 +8,8 @@ import (
 	"hash/maphash"
 	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -114,6 +116,9 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		if ours, _ := report.Replaceable(o.output); !ours {
 			return usagef("--output %s is there already, and not written by mantatag: give another name", o.output)
 		}
+		if err := outputEnding(o.output, in.Layout().Format); err != nil {
+			return err
+		}
 		s.rejects = report.NewRejects(o.output, in.Layout(), o.lang.Named)
 		defer s.rejects.Abort()
 	}
@@ -148,6 +153,20 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 		return exitStatus(c.ExitCode)
 	}
 	return written(err)
+}
+
+// outputEnding refuses a name that promises another format than is written of
+// an input of that one: what opens the file goes by its name.
+func outputEnding(name, input string) error {
+	format, ending, others := "CSV", ".csv", []string{".ndjson", ".jsonl", ".json"}
+	if input == ingest.NDJSON {
+		format, ending, others = "NDJSON", ".ndjson", []string{".csv", ".tsv"}
+	}
+	others = append(others, ".xlsx", ".xlsm", ".xls", ".ods", ".gz", ".zst", ".zip")
+	if slices.Contains(others, strings.ToLower(filepath.Ext(name))) {
+		return usagef("--output %s: the rows are written as %s: give a name that ends in %s", name, format, ending)
+	}
+	return nil
 }
 
 func sameFile(a, b string) bool {

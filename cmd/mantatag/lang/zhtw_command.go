@@ -167,6 +167,7 @@ var zhCommand = map[string]string{
 	"the journal was written by a newer mantatag; update mantatag and run the same command again":                          "這份日誌由較新的 mantatag 寫成；請更新 mantatag 後再執行同一個指令",
 
 	"--output %s is the input itself, which stays as it is: give another name": "--output %s 就是輸入檔，而輸入檔不會改動：請用別的檔名",
+	"--output %s: the rows are written as %s: give a name that ends in %s":     "--output %s：這些列會寫成 %s：請給以 %s 結尾的檔名",
 	"--output %s cannot be written: %v":                                        "無法寫入 --output %s：%v",
 
 	// Flags.
