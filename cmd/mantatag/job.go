@@ -170,13 +170,13 @@ func outsideJob(input, job string, fresh bool) error {
 	return nil
 }
 
-// retire moves an earlier job out of the way, and no other folder.
-func retire(dir string) error {
+// retire moves an earlier job out of the way, and no other folder. It returns
+// where to, "" if there is none.
+func retire(dir string) (string, error) {
 	if existingJob(dir) != nil {
-		return nil
+		return "", nil
 	}
-	_, err := journal.Retire(dir, time.Now())
-	return err
+	return journal.Retire(dir, time.Now())
 }
 
 // noFile is a usage error if a file, such as the input, is given in the place of

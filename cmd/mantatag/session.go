@@ -24,6 +24,7 @@ type session struct {
 	*runOptions
 	api        target
 	input, dir string // input is absolute
+	retired    string // where --fresh put the job that was in dir; "": nowhere
 	resume     string // the command that goes on
 	resend     string // the same, for mappings in doubt too
 	journal    *journal.Journal
@@ -192,6 +193,9 @@ func (s *session) greet() {
 		s.log.Info().Int("session", sessions).Msg(s.lang.Say("going on with the job in %[1]s: what has an outcome is not sent again", s.dir))
 	} else {
 		s.log.Info().Int("session", sessions).Msg(s.lang.Say("starting the job in %[1]s", s.dir))
+	}
+	if s.retired != "" {
+		s.log.Warn().Msg(s.lang.Say("the job that was in %[1]s is kept in %[2]s", s.dir, s.retired))
 	}
 	for _, note := range s.journal.Notes() {
 		s.log.Warn().Msg(s.lang.Say(note.Format, note.Args...))
