@@ -34,9 +34,9 @@ func TestSay(t *testing.T) {
 		{func(l *Language) string { return l.Say("%[1]d lines above the header are passed over.", int64(1)) }, "1 line above the header is passed over.", "略過標題列上方的 1 行。"},
 		{func(l *Language) string { return l.Say("%[1]d lines above the header are passed over.", int64(1001)) }, "1,001 lines above the header are passed over.", "略過標題列上方的 1,001 行。"},
 		{func(l *Language) string {
-			return l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", int64(1), "2s", int64(0))
+			return l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", int64(1), "2s", int64(1))
 		},
-			"1 request in 2s, 0 of them over the rate limit and sent again.", "2s內送出 1 個請求，其中 0 個超過速率限制而重送。"},
+			"1 request in 2s, 1 of them over the rate limit and sent again.", "2s內送出 1 個請求，其中 1 個超過速率限制而重送。"},
 		{func(l *Language) string { return l.Error(errors.New("100% of it")) }, "100% of it", "100% of it"},
 		{func(l *Language) string { return l.Duration(7*time.Hour + 5*time.Minute) }, "7h 5m", "7 小時 5 分"},
 		{func(l *Language) string { return l.Duration(200 * time.Second) }, "3m 20s", "3 分 20 秒"},

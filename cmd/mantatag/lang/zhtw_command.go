@@ -24,6 +24,7 @@ var zhCommand = map[string]string{
 	"%[1]d cannot be sent as they are.":                                                                                    "%[1]d 列照現狀無法送出。",
 	"%[1]d ask for the same as a row before them, and share its outcome.":                                                  "%[1]d 列與前面某一列相同，結果也相同。",
 	"%[1]d may have been done: a request for each was sent, or about to be, and no answer to it came (mantatag_in_doubt).": "%[1]d 列可能已經完成：有請求已送出或即將送出，但沒有收到該請求的回應（mantatag_in_doubt）。",
+	"%[1]d requests in %[2]s.":                                                                                             "%[2]s內送出 %[1]d 個請求。",
 	"%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.":                                           "%[2]s內送出 %[1]d 個請求，其中 %[3]d 個超過速率限制而重送。",
 	"Nothing was sent.":                                                             "沒有送出任何請求。",
 	"The API allows about %[1]s requests a second.":                                 "API 每秒約允許 %[1]s 個請求。",
