@@ -32,13 +32,14 @@ func written(err error) error {
 }
 
 // printResult is the closing table: what became of the rows, what it took, and
-// what to do next. left is the command that goes on, if rows are left.
-func printResult(w io.Writer, l *lang.Language, s report.Summary, left string) {
-	printStanding(w, l, standing{Summary: s}, left)
+// what to do next. left is the command that goes on, if rows are left, and hint
+// what there is to know before it is given.
+func printResult(w io.Writer, l *lang.Language, s report.Summary, left, hint string) {
+	printStanding(w, l, standing{Summary: s}, left, hint)
 }
 
 // printStanding is printResult of a job that may be running.
-func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
+func printStanding(w io.Writer, l *lang.Language, s standing, left, hint string) {
 	file := func(path string) string {
 		if s.unwritten || !isThere(path) {
 			return ""
@@ -86,11 +87,14 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left string) {
 	note(page != "", l.Say("Report: %[1]s", page))
 	note(s.unwritten, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
 
-	if s.Rows.Failed > 0 && !s.Running && failed != "" {
-		fmt.Fprintf(w, "\n%s\n", l.Say("Mend the rows in %[1]s and run mantatag with that file.", failed))
-	}
 	if left != "" {
 		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), left)
+	}
+	if hint != "" {
+		fmt.Fprintf(w, "\n%s\n", hint)
+	}
+	if s.Rows.Failed > 0 && !s.Running && failed != "" {
+		fmt.Fprintf(w, "\n%s\n", l.Say("Mend the rows in %[1]s and run mantatag with that file.", failed))
 	}
 }
 

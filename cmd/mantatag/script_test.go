@@ -148,12 +148,13 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// paste runs the last line of what the last run printed, as a shell reads it.
+// paste runs the command that the last run said to go on with, as a shell reads it.
 func paste(ts *testscript.TestScript, _ bool, args []string) {
 	_, command, ok := strings.Cut(ts.ReadFile("stdout"), "Go on with:\n\n")
 	if !ok {
 		ts.Fatalf("no command to go on with was printed")
 	}
+	command, _, _ = strings.Cut(command, "\n")
 	shell, flag := "sh", "-c"
 	if _, err := exec.LookPath(shell); err != nil {
 		shell, flag = "cmd", "/c"

@@ -278,10 +278,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	case s.json:
 		_ = printJSON(os.Stdout, summary)
 	case !s.quiet:
-		printResult(os.Stdout, s.lang, summary, left)
-		if hint != "" {
-			fmt.Printf("\n%s\n", hint)
-		}
+		printResult(os.Stdout, s.lang, summary, left, hint)
 	}
 	if s.quiet && summary.ExitCode != 0 {
 		for _, line := range briefly(s.lang, summary) {

@@ -122,7 +122,7 @@ func hasReports(dir string) bool {
 // show writes how a job stands to standard output, under head.
 func show(l *lang.Language, head string, s standing) error {
 	b := bytes.NewBufferString(head)
-	printStanding(b, l, s, "")
+	printStanding(b, l, s, "", "")
 	_, err := b.WriteTo(os.Stdout)
 	return written(err)
 }
