@@ -251,7 +251,8 @@ func (p *progress) unit() lang.Word {
 }
 
 // field is a part of the line. The line loses those of the highest rank first
-// where a terminal has no room for all.
+// where a terminal has no room for all, and what a run waits for last: without
+// it, a count that stands still looks like a program that does.
 type field struct {
 	rank int
 	text string
@@ -265,7 +266,7 @@ func (p *progress) fields(now time.Time) []field {
 		rows += "/" + p.lang.Number(total)
 	}
 	fields := []field{
-		{0, p.lang.Say("%[1]s %[2]s", rows, p.unit())},
+		{1, p.lang.Say("%[1]s %[2]s", rows, p.unit())},
 		{6, p.lang.Say("%[1]s/s", fmt.Sprintf("%.0f", perSecond))},
 	}
 	if left > 0 {
@@ -282,13 +283,13 @@ func (p *progress) fields(now time.Time) []field {
 	}
 	fields = append(fields, field{8, p.lang.Say("%[1]d 429s", p.throttled.Load())})
 	if outage, pause := p.outage.Load(), p.pause(now); outage != nil {
-		fields = append(fields, field{1, p.lang.Say("no answer since %[1]s", timeOfDay(outage.Since))})
+		fields = append(fields, field{0, p.lang.Say("no answer since %[1]s", timeOfDay(outage.Since))})
 		if outage.Next.After(now) {
 			fields = append(fields, field{2, p.lang.Say("next try %[1]s", timeOfDay(outage.Next))})
 		}
 		fields = append(fields, field{3, p.lang.Say("gives up %[1]s", timeOfDay(outage.GiveUp))})
 	} else if !pause.IsZero() {
-		fields = append(fields, field{2, p.lang.Say("too many requests:")}, field{1, p.lang.Say("waiting until %[1]s", timeOfDay(pause))})
+		fields = append(fields, field{2, p.lang.Say("too many requests:")}, field{0, p.lang.Say("waiting until %[1]s", timeOfDay(pause))})
 	}
 	return fields
 }

@@ -70,6 +70,33 @@ func TestProgressSaysWhatItWaitsFor(t *testing.T) {
 	}
 }
 
+// Where there is no room for all, what a run waits for is left.
+func TestProgressSaysItInFortyColumns(t *testing.T) {
+	now := time.Date(2026, 11, 25, 3, 0, 0, 0, time.Local)
+	paused := pace.Status{PausedUntil: now.Add(time.Minute)}
+	outage := &worker.Outage{Since: now.Add(-time.Minute), Next: now.Add(20 * time.Second), GiveUp: now.Add(9 * time.Minute)}
+	for _, c := range []struct {
+		pace    pace.Status
+		outage  *worker.Outage
+		columns int
+		want    string
+	}{
+		{pace.Status{}, outage, 40, "no answer since 02:59:00"},
+		{paused, nil, 40, "waiting until 03:01:00"},
+		{paused, nil, 50, "542,747/1,200,000 rows  waiting until 03:01:00"},
+		{pace.Status{}, nil, 40, "542,747/1,200,000 rows  881 failed"},
+	} {
+		p := &progress{lang: lang.New(lang.English), pace: func() pace.Status { return c.pace }}
+		p.total.Store(1_200_000)
+		p.done.Store(542_747)
+		p.failed.Store(881)
+		p.outage.Store(c.outage)
+		if got := fit(p.fields(now), c.columns-spare); got != c.want {
+			t.Errorf("%d columns: %q, not %q", c.columns, got, c.want)
+		}
+	}
+}
+
 // A line that is wider than the terminal wraps, and then each redraw adds one.
 func TestProgressFitsTheTerminal(t *testing.T) {
 	for _, c := range []struct {
