@@ -7,7 +7,9 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,11 +77,46 @@ Try it without an account:   mantatag run --sandbox clients.csv`,
 	return root
 }
 
+// lastWords is what a command says before a second signal makes the program
+// leave. Nothing is said until a command has set it.
+type lastWords struct{ say atomic.Pointer[func()] }
+
+// lastWordsOf is the key of a *lastWords in a context.
+type lastWordsOf struct{}
+
+// sayLast has say called before a second signal makes the program leave.
+func sayLast(ctx context.Context, say func()) {
+	if w, ok := ctx.Value(lastWordsOf{}).(*lastWords); ok {
+		w.say.Store(&say)
+	}
+}
+
+// wordsTake is how long the program waits for its last words: standard error may
+// be a pipe that nobody reads, or a terminal that was stopped.
+const wordsTake = 100 * time.Millisecond
+
+func (w *lastWords) said() {
+	say := w.say.Load()
+	if say == nil {
+		return
+	}
+	said := make(chan struct{})
+	go func() {
+		(*say)()
+		close(said)
+	}()
+	select {
+	case <-said:
+	case <-time.After(wordsTake):
+	}
+}
+
 // withSignals is a context that ends, with an interrupted as its cause, at the
 // first SIGINT or SIGTERM. A second one leaves the program at once: the journal
 // is fit to go on from at any moment.
 func withSignals(parent context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
+	words := new(lastWords)
+	ctx, cancel := context.WithCancelCause(context.WithValue(parent, lastWordsOf{}, words))
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -89,6 +126,7 @@ func withSignals(parent context.Context) (context.Context, func()) {
 		}
 		cancel(interrupted{first})
 		if second, ok := <-signals; ok {
+			words.said()
 			os.Exit(interrupted{second}.exitCode())
 		}
 	}()

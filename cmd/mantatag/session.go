@@ -47,6 +47,10 @@ func (s *session) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() {
 		s.log.Warn().Msg(s.lang.Say("interrupted: no more rows are let in, and those in flight are finished; a second signal leaves at once"))
 	})()
+	sayLast(ctx, func() {
+		s.log.Error().Msg(s.lang.Say("left at a second signal: what was in flight may have been done, and reports may be missing; run the same command again to go on"))
+	})
+	defer sayLast(ctx, func() {})
 
 	pacer := pace.New(pace.Options{
 		Rate: float64(s.rate), Max: float64(s.maxRate), Concurrency: s.concurrency, Memory: s.recall(),

@@ -87,9 +87,14 @@ func TestSignals(t *testing.T) {
 				close(answer)
 				succeeded = 1
 			}
+			left := false
 			for said.Scan() {
+				left = left || strings.Contains(said.Text(), "left at a second signal: what was in flight may have been done")
 			}
 			_ = cmd.Wait()
+			if want := test.second != 0; left != want {
+				t.Errorf("it said that it left at once: %t", left)
+			}
 			if code := cmd.ProcessState.ExitCode(); code != test.code {
 				t.Errorf("it exited with %d, not %d", code, test.code)
 			}
