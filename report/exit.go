@@ -10,13 +10,13 @@ const (
 	ExitRefused     = 5   // credentials, permission or bot refused
 	ExitRunning     = 6   // the job is already running
 	ExitInterrupted = 130 // SIGINT
-	ExitTerminated  = 143 // SIGTERM
+	ExitTerminated  = 143 // SIGTERM, SIGHUP
 )
 
 // Ending is all that decides the exit code of a run.
 type Ending struct {
 	StoppedBy  string // a word of summary.json's stopped_by
-	Terminated bool   // the interrupt was a SIGTERM
+	Terminated bool   // the interrupt was a SIGTERM or SIGHUP
 	Rows       Rows
 	Unread     bool // the input was not read to its end: more rows may be left
 }

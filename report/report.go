@@ -35,7 +35,8 @@ type Source struct {
 
 	// StoppedBy and Message are why the run ended, for when the journal could
 	// not record it. If StoppedBy is empty, they are taken from the journal's
-	// last session. Terminated says that the interrupt was a SIGTERM.
+	// last session. Terminated says that the interrupt was a SIGTERM or
+	// SIGHUP.
 	StoppedBy  string
 	Message    string
 	Terminated bool

@@ -58,14 +58,18 @@ func (i interrupted) Error() string { return "interrupted by " + i.name() }
 func (i interrupted) Sentence() (string, []any) { return "interrupted by %[1]s", []any{i.name()} }
 
 func (i interrupted) name() string {
-	if i.Signal == syscall.SIGTERM {
+	switch i.Signal {
+	case syscall.SIGTERM:
 		return "SIGTERM"
+	case syscall.SIGHUP:
+		return "SIGHUP"
 	}
 	return "SIGINT"
 }
 
 func (i interrupted) exitCode() int {
-	if i.Signal == syscall.SIGTERM {
+	switch i.Signal {
+	case syscall.SIGTERM, syscall.SIGHUP:
 		return report.ExitTerminated
 	}
 	return report.ExitInterrupted

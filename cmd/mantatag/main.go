@@ -112,22 +112,29 @@ func (w *lastWords) said() {
 }
 
 // withSignals is a context that ends, with an interrupted as its cause, at the
-// first SIGINT or SIGTERM. A second one leaves the program at once: the journal
-// is fit to go on from at any moment.
+// first SIGINT, SIGTERM or SIGHUP. A second one leaves the program at once: the
+// journal is fit to go on from at any moment. But a terminal that is closed may
+// send SIGHUP twice, by the shell and by itself, so that it is never the second.
 func withSignals(parent context.Context) (context.Context, func()) {
 	words := new(lastWords)
 	ctx, cancel := context.WithCancelCause(context.WithValue(parent, lastWordsOf{}, words))
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		first, ok := <-signals
 		if !ok {
 			return
 		}
 		cancel(interrupted{first})
-		if second, ok := <-signals; ok {
+		for again := range signals {
+			if again == syscall.SIGHUP {
+				continue
+			}
 			words.said()
-			os.Exit(interrupted{second}.exitCode())
+			os.Exit(interrupted{again}.exitCode())
 		}
 	}()
 	return ctx, func() {

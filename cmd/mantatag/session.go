@@ -301,7 +301,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	return exitStatus(summary.ExitCode)
 }
 
-// terminated reports whether a SIGTERM stopped the run.
+// terminated reports whether a SIGTERM or SIGHUP stopped the run.
 func terminated(stopped *worker.Stop) bool {
 	signal, ok := errors.AsType[interrupted](stopped)
 	return ok && signal.exitCode() == report.ExitTerminated

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,20 +20,27 @@ import (
 	"mantatag/report/journal"
 )
 
+type signals = []syscall.Signal
+
 // TestSignals holds a request and interrupts: after the first signal the
 // program waits for it, and ends with the signal's code; a second makes it
 // leave at once, with the request in doubt and the job fit to go on.
 func TestSignals(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		first  syscall.Signal
-		second syscall.Signal // 0: none, the request is answered instead
+		ignore string // the signal that it is started to ignore
+		first  []syscall.Signal
+		second []syscall.Signal // none: the request is answered instead
 		code   int
 	}{
-		{"INT", syscall.SIGINT, 0, report.ExitInterrupted},
-		{"TERM", syscall.SIGTERM, 0, report.ExitTerminated},
-		{"INT twice", syscall.SIGINT, syscall.SIGINT, report.ExitInterrupted},
-		{"INT, TERM", syscall.SIGINT, syscall.SIGTERM, report.ExitTerminated},
+		{"INT", "", signals{syscall.SIGINT}, nil, report.ExitInterrupted},
+		{"TERM", "", signals{syscall.SIGTERM}, nil, report.ExitTerminated},
+		{"HUP", "", signals{syscall.SIGHUP}, nil, report.ExitTerminated},
+		{"INT twice", "", signals{syscall.SIGINT}, signals{syscall.SIGINT}, report.ExitInterrupted},
+		{"INT, TERM", "", signals{syscall.SIGINT}, signals{syscall.SIGTERM}, report.ExitTerminated},
+		// What comes together is told in the order of the numbers, of which HUP is 1.
+		{"HUP twice, INT", "", signals{syscall.SIGHUP}, signals{syscall.SIGHUP, syscall.SIGINT}, report.ExitInterrupted},
+		{"nohup: HUP, INT", "HUP", signals{syscall.SIGHUP, syscall.SIGINT}, nil, report.ExitInterrupted},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +61,7 @@ func TestSignals(t *testing.T) {
 			if err := os.WriteFile(input, []byte("tagId,clientId\nt1,c1\nt1,c2\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.Command(os.Args[0], "run", input, "--job", job, "--log-format", "console", "--state-dir", filepath.Join(dir, "state"))
+			cmd := exec.Command("sh", "-c", `trap "" $0; exec "$@"`, cmp.Or(test.ignore, "USR1"), os.Args[0], "run", input, "--job", job, "--log-format", "console", "--state-dir", filepath.Join(dir, "state"))
 			cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=a-token-for-tests", "MANTATAG_SECRET=a-secret-for-tests", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL="+server.URL)
 			stderr, err := cmd.StderrPipe()
 			if err != nil {
@@ -71,9 +79,11 @@ func TestSignals(t *testing.T) {
 				}
 				t.Errorf("%q was never said", text)
 			}
-			send := func(s syscall.Signal) {
-				if err := cmd.Process.Signal(s); err != nil {
-					t.Error(err)
+			send := func(all []syscall.Signal) {
+				for _, s := range all {
+					if err := cmd.Process.Signal(s); err != nil {
+						t.Error(err)
+					}
 				}
 			}
 
@@ -81,7 +91,7 @@ func TestSignals(t *testing.T) {
 			send(test.first)
 			until("a second signal leaves at once")
 			succeeded := int64(0)
-			if test.second != 0 {
+			if test.second != nil {
 				send(test.second)
 			} else {
 				close(answer)
@@ -92,7 +102,7 @@ func TestSignals(t *testing.T) {
 				left = left || strings.Contains(said.Text(), "left at a second signal: what was in flight may have been done")
 			}
 			_ = cmd.Wait()
-			if want := test.second != 0; left != want {
+			if want := test.second != nil; left != want {
 				t.Errorf("it said that it left at once: %t", left)
 			}
 			if code := cmd.ProcessState.ExitCode(); code != test.code {

@@ -75,7 +75,7 @@ type Session struct {
 	StoppedBy string `json:"stopped_by,omitempty"`
 	Message   string `json:"message,omitempty"`
 
-	// Terminated says that the interrupt was a SIGTERM.
+	// Terminated says that the interrupt was a SIGTERM or SIGHUP.
 	Terminated bool `json:"terminated,omitempty"`
 
 	// What there is to say of its pace, known at its end.
