@@ -210,8 +210,8 @@ func (o *checkOptions) openJob(s *surveyor, dir string) error {
 	}
 	if j.Host() != s.host {
 		_ = j.Close()
-		if o.job == "" {
-			return nil
+		if o.job == "" || !j.Reached() {
+			return nil // a run would begin anew
 		}
 		return &journal.HostError{Dir: dir, Job: j.Host(), Host: s.host}
 	}

@@ -43,7 +43,8 @@ func (e *DiskError) Error() string {
 
 func (e *DiskError) Unwrap() error { return e.Err }
 
-// HostError says that the job belongs to another API host.
+// HostError says that the job belongs to another API host, which a request of it
+// may have come to.
 type HostError struct {
 	Dir  string
 	Job  string // the host of the job

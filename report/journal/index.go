@@ -136,6 +136,16 @@ func (x *index) grow() {
 	}
 }
 
+// anyDoubt reports whether any mapping is in doubt.
+func (x *index) anyDoubt() bool {
+	for i := range x.n {
+		if x.slot(i).ref().InDoubt {
+			return true
+		}
+	}
+	return false
+}
+
 // reset empties the index and keeps its memory.
 func (x *index) reset() {
 	clear(x.table)

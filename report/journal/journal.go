@@ -16,7 +16,8 @@ import (
 
 // Options say how Open opens a journal.
 type Options struct {
-	// Host is the API host of the run. A job keeps to the one it began with.
+	// Host is the API host of the run. A job keeps to the one it began with,
+	// once a request may have come to that.
 	Host string
 
 	// CompactSize is the size in bytes below which a journal is never
@@ -30,12 +31,13 @@ type Options struct {
 // Journal is the journal of one job, open for a run (Open) or for reading
 // (View). It is safe for concurrent use.
 type Journal struct {
-	dir    string
-	name   string // of the file
-	file   File
-	lock   *flock.Flock // nil: opened by View
-	header header
-	notes  []Note
+	dir     string
+	name    string // of the file
+	file    File
+	lock    *flock.Flock // nil: opened by View
+	header  header
+	reached bool // when it was opened, a request may have come to the API
+	notes   []Note
 
 	mu       sync.Mutex
 	index    index
@@ -102,10 +104,15 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.headed && r.header.API != o.Host {
-		return nil, &HostError{dir, r.header.API, o.Host}
-	}
 	j.noteTorn(r)
+	if r.headed && r.header.API != o.Host {
+		if r.reached() {
+			return nil, &HostError{dir, r.header.API, o.Host}
+		}
+		if r, err = j.restart(r, o.Host); err != nil {
+			return nil, &DiskError{j.name, err}
+		}
+	}
 	if j.wantsCompaction(r, o.CompactSize) {
 		if r, err = j.compact(r, o.OpenFile); err != nil {
 			return nil, err
@@ -176,8 +183,16 @@ func (j *Journal) replay(openFile OpenFile) (*replay, error) {
 	return r, r.run()
 }
 
+// restart empties the journal of a job that never came to its API, which may have
+// been given by a wrong name: nothing is lost that another host could not do.
+func (j *Journal) restart(r *replay, host string) (*replay, error) {
+	j.note("no request of this job ever came to %[1]s, so it is begun anew with the API host %[2]s", r.header.API, host)
+	j.index.reset()
+	return &replay{name: j.name, file: j.file, index: &j.index}, j.file.Truncate(0)
+}
+
 func (j *Journal) take(r *replay) {
-	j.header, j.sessions = r.header, r.sessions
+	j.header, j.sessions, j.reached = r.header, r.sessions, r.reached()
 	j.synced, j.end = r.end, r.end
 }
 
@@ -245,6 +260,10 @@ func (j *Journal) Dir() string { return j.dir }
 
 // Host is the API host of the job.
 func (j *Journal) Host() string { return j.header.API }
+
+// Reached reports whether, when the journal was opened, a request may have come
+// to that host. Until one may, Open takes another in its place.
+func (j *Journal) Reached() bool { return j.reached }
 
 // Created is when the job began, in UTC.
 func (j *Journal) Created() time.Time { return j.header.Created }

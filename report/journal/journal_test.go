@@ -262,14 +262,63 @@ func TestOneRunAtATime(t *testing.T) {
 	closed(t, open(t, dir))
 }
 
-func TestAnotherHostIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	closed(t, open(t, dir))
-	var other *HostError
-	if _, err := Open(dir, Options{Host: "other.example.com"}); !errors.As(err, &other) || other.Job != host {
-		t.Errorf("%v", err)
+// A job keeps to its host from the moment at which a request may have come there.
+func TestAnotherHost(t *testing.T) {
+	const another = "other.example.com"
+	intent := Entry{Kind: Intent, Key: key(1), Row: 1, Attempts: 1}
+	after := func(e Entry) []Entry {
+		e.Key, e.Row = key(1), 1
+		return []Entry{intent, e}
 	}
-	closed(t, open(t, dir)) // and the lock is free again
+	for name, c := range map[string]struct {
+		entries []Entry
+		kept    bool
+	}{
+		"nothing":          {nil, false},
+		"taken back":       {after(Entry{Kind: Unsent}), false},
+		"no connection":    {after(Entry{Kind: Refused, Attempts: 1, Reason: "no such host"}), false},
+		"given up":         {after(Entry{Kind: Retryable, Attempts: 5, Reason: "no such host"}), false},
+		"in flight":        {[]Entry{intent}, true},
+		"in flight before": {append(after(Entry{Kind: Unsent}), intent), true},
+		"in flight, again": {append([]Entry{intent}, after(Entry{Kind: Refused, Attempts: 1, Reason: "no such host"})...), true},
+		"lost":             {after(Entry{Kind: Lost, Attempts: 1}), true},
+		"given up, lost":   {after(Entry{Kind: Retryable, Attempts: 5, InDoubt: true}), true},
+		"answered":         {after(Entry{Kind: Refused, Status: 429}), true},
+		"succeeded":        {after(Entry{Kind: Succeeded, Status: 200}), true},
+		"failed":           {after(Entry{Kind: Failed, Status: 403}), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir)
+			if err := j.Begin(Session{Begin: noon, Bot: "bot"}); err != nil {
+				t.Fatal(err)
+			}
+			add(t, j, c.entries...)
+			closed(t, j)
+			if got := view(t, dir).Reached(); got != c.kept {
+				t.Errorf("reached: %t", got)
+			}
+			j, err := Open(dir, Options{Host: another})
+			if c.kept {
+				var other *HostError
+				if !errors.As(err, &other) || other.Job != host {
+					t.Errorf("%v", err)
+				}
+				closed(t, open(t, dir)) // and the lock is free again
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(j.Notes()) != 1 {
+				t.Errorf("it says %v", j.Notes())
+			}
+			closed(t, j)
+			if j := view(t, dir); j.Host() != another || len(j.Sessions()) != 0 || j.Lookup(key(1)) != (Ref{}) {
+				t.Errorf("%s, %v, %+v", j.Host(), j.Sessions(), j.Lookup(key(1)))
+			}
+		})
+	}
 }
 
 func TestNewerVersionIsRefused(t *testing.T) {

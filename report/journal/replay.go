@@ -22,6 +22,8 @@ type replay struct {
 	size   int64 // where the file ends
 	proven int64 // bytes that some line says are durable
 
+	answered bool // some line is of an answer, or of a request that may have been done
+
 	// unended: the line that ends at end lacks its line feed, which is counted
 	// in end all the same.
 	unended bool
@@ -91,6 +93,10 @@ func (r *replay) unknownVersion() error {
 	return fmt.Errorf("%s is of version %d: %w", r.name, r.header.Version, ErrVersion)
 }
 
+// reached reports whether any request of the job may have come to its API: not
+// where none was made, nor where there was never a connection.
+func (r *replay) reached() bool { return r.answered || r.index.anyDoubt() }
+
 // tail reads a last line that has no line feed. It counts if it is whole.
 func (r *replay) tail(text []byte, number int64, l *line, bad *doubtful) {
 	if bad != nil {
@@ -131,6 +137,7 @@ func (r *replay) take(text []byte, offset int64, look bool, l *line) (synced int
 		}
 		if !look {
 			r.index.apply(l.Kind, l.Key, l.InDoubt, offset)
+			r.answered = r.answered || l.Status != 0 || l.InDoubt || l.Kind == Lost || l.Kind == Succeeded || l.Kind == Failed
 			if n := len(r.sessions); n > 0 {
 				r.sessions[n-1].Totals.add(l.Kind)
 			}

@@ -82,6 +82,7 @@ var zhCommand = map[string]string{
 	"The new pair is in place, and the old one is dead.":                                                       "新的權杖與密鑰已經放好，舊的已失效。",
 	"run.log cannot be written any more, and the run goes on without it: %[1]v":                                "run.log 已無法寫入，執行不受影響，繼續進行：%[1]v",
 	"the last write to %[1]s was cut short; its %[2]d unfinished bytes, after line %[3]d, are left out":        "上次寫入 %[1]s 時被切斷；第 %[3]d 行之後未寫完的 %[2]d 位元組已捨去",
+	"no request of this job ever came to %[1]s, so it is begun anew with the API host %[2]s":                   "這項工作從來沒有請求送達 %[1]s，所以改以 API 主機 %[2]s 重新開始",
 	"%[1]s could not be rewritten compactly, and stays as it is: %[2]v":                                        "無法精簡重寫 %[1]s，維持原樣：%[2]v",
 	"%[1]s was rewritten compactly, from %[2]d bytes to %[3]d":                                                 "已精簡重寫 %[1]s，由 %[2]d 位元組減為 %[3]d 位元組",
 	"no answer since %[1]s": "%[1]s 起沒有回應",
