@@ -40,7 +40,7 @@ func WriteMetrics(file string, sum Summary) error {
 	})
 	gauge("rows_earlier", "Rows whose outcome was recorded before the last run.", float64(sum.Rows.Earlier))
 	gauge("rows_duplicate", "Rows that ask for the same as an earlier row of the input.", float64(sum.Rows.Duplicates))
-	gauge("rows_in_doubt", "Rows that were, or may have been, sent without an answer.", float64(sum.InDoubt))
+	gauge("rows_in_doubt", "Rows that were, or may have been, sent without an answer of the API's own.", float64(sum.InDoubt))
 	by("last_run_requests", "Requests of the last run, by answer.", "answer", map[string]int64{
 		"succeeded": sum.Requests.Succeeded, "rate_limited": sum.Requests.RateLimited, "refused": sum.Requests.Refused,
 		"server_error": sum.Requests.ServerErrors, "network_error": sum.Requests.NetworkErrors,

@@ -25,7 +25,7 @@ type Summary struct {
 	Message   string   `json:"message"`    // one sentence
 	ExitCode  int      `json:"exit_code"`
 	Rows      Rows     `json:"rows"`
-	InDoubt   int64    `json:"in_doubt"` // rows that were, or may have been, sent without an answer, whatever their outcome
+	InDoubt   int64    `json:"in_doubt"` // rows that were, or may have been, sent without an answer of the API's own, whatever their outcome
 	Requests  Requests `json:"requests"`
 	Rate      Rate     `json:"rate"`
 	Sessions  int      `json:"sessions"` // runs of the job so far

@@ -109,8 +109,8 @@ var english = map[string]string{
 	// Reasons in the outcome files.
 	"same-as":        "same as row %[1]s",
 	"same-as-reason": "same as row %[1]s: %[2]s",
-	"held":           "held back: a request for it was sent earlier and no answer was recorded, so it may be done already; run without --in-doubt hold to send it again",
-	"held-reason":    "held back: a request for it was sent earlier and no answer was recorded, so it may be done already; run without --in-doubt hold to send it again (%[1]s)",
+	"held":           "held back: a request for it was sent earlier and no answer of the API's own was recorded, so it may be done already; run without --in-doubt hold to send it again",
+	"held-reason":    "held back: a request for it was sent earlier and no answer of the API's own was recorded, so it may be done already; run without --in-doubt hold to send it again (%[1]s)",
 
 	"fault": "%[1]v", // an error
 
@@ -126,7 +126,7 @@ var english = map[string]string{
 	"do-failed":      "Failed rows: read what mantatag says of each in %[1]s, correct the rows there, and give that file to mantatag run as it is. Running the old command again does not send them again, unless you add --retry-failed.",
 	"do-excel":       "In Excel, take %[1]s in by Data > From Text/CSV with its id columns as text, and save it as a workbook: a double click makes numbers such as 5.85786E+15 of long ids, which cannot be sent.",
 	"do-again":       "Run the same command again: it sends what is left, and nothing that is done.",
-	"do-doubt":       "Rows in doubt were sent, or may have been, without an answer being recorded. Mantatag sends them again, which may make a mapping a second time; with --in-doubt hold it lists them as retryable instead.",
+	"do-doubt":       "Rows in doubt were sent, or may have been, without an answer of the API's own being recorded. Mantatag sends them again, which may make a mapping a second time; with --in-doubt hold it lists them as retryable instead.",
 	"do-credentials": "Renew the token and the secret (mantatag token renew) or correct them, and then run the same command again.",
 	"do-bot":         "Check the bot's id and that its plan has the Open API, and then run the same command again.",
 	"do-failures":    "So many refusals one after another mean that something is wrong with all of them: check the tag's id and the columns before you run again.",
@@ -158,7 +158,7 @@ var english = map[string]string{
 	"input-rows":      "Rows that they are of",
 	"earlier":         "Done by earlier runs",
 	"duplicates":      "Asking for the same as an earlier row",
-	"in-doubt":        "In doubt: sent at least once without an answer",
+	"in-doubt":        "In doubt: sent at least once without an answer of the API's own",
 	"incomplete":      "The input was not read to its end: there may be more rows.",
 	"errors":          "What went wrong, by kind",
 	"no-errors":       "Nothing went wrong.",

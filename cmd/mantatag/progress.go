@@ -283,7 +283,7 @@ func (p *progress) fields(now time.Time) []field {
 	}
 	fields = append(fields, field{8, p.lang.Say("%[1]d 429s", p.throttled.Load())})
 	if outage, pause := p.outage.Load(), p.pause(now); outage != nil {
-		fields = append(fields, field{0, p.lang.Say("no answer since %[1]s", timeOfDay(outage.Since))})
+		fields = append(fields, field{0, p.lang.Say("outage since %[1]s", timeOfDay(outage.Since))})
 		if outage.Next.After(now) {
 			fields = append(fields, field{2, p.lang.Say("next try %[1]s", timeOfDay(outage.Next))})
 		}

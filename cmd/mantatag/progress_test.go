@@ -51,9 +51,9 @@ func TestProgressSaysWhatItWaitsFor(t *testing.T) {
 		{lang.English, pace.Status{PausedUntil: now.Add(time.Second), Pause: 10 * time.Second}, nil, "25 of 1,000 rows done; too many requests for the API: waiting until 03:00:01", "25/1,000 rows  0/s  25 ok  0 failed  too many requests:  waiting until 03:00:01"},
 		{lang.English, paused, nil, "25 of 1,000 rows done; too many requests for the API: waiting until 03:01:00", "25/1,000 rows  0/s  25 ok  0 failed  too many requests:  waiting until 03:01:00"},
 		{lang.English, paused, outage, "25 of 1,000 rows done; the API has not answered properly since 02:59:00; next try at 03:00:20; gives up at 03:09:00",
-			"25/1,000 rows  no answer since 02:59:00  next try 03:00:20  gives up 03:09:00"},
+			"25/1,000 rows  outage since 02:59:00  next try 03:00:20  gives up 03:09:00"},
 		{lang.English, pace.Status{}, trying, "25 of 1,000 rows done; the API has not answered properly since 02:59:00; trying now; gives up at 03:09:00",
-			"25/1,000 rows  25 ok  0 failed  no answer since 02:59:00  gives up 03:09:00"},
+			"25/1,000 rows  0/s  25 ok  0 failed  outage since 02:59:00  gives up 03:09:00"},
 		{lang.TraditionalChinese, paused, nil, "已完成 25 / 1,000 資料列；請求超過 API 的限制：等到 03:01:00", "25/1,000 資料列  每秒 0  成功 25  失敗 0  429 0  請求過多：  等到 03:01:00"},
 	} {
 		p := &progress{lang: lang.New(c.lang), pace: func() pace.Status { return c.pace }}
@@ -81,7 +81,7 @@ func TestProgressSaysItInFortyColumns(t *testing.T) {
 		columns int
 		want    string
 	}{
-		{pace.Status{}, outage, 40, "no answer since 02:59:00"},
+		{pace.Status{}, outage, 40, "outage since 02:59:00"},
 		{paused, nil, 40, "waiting until 03:01:00"},
 		{paused, nil, 50, "542,747/1,200,000 rows  waiting until 03:01:00"},
 		{pace.Status{}, nil, 40, "542,747/1,200,000 rows  881 failed"},

@@ -87,7 +87,7 @@ twice.`,
 	f.StringVar(&o.job, "job", "", "the job's `folder` (default: INPUT.mantatag)")
 	f.BoolVar(&o.fresh, "fresh", false, "start over, keeping the old job folder under a dated name")
 	f.BoolVar(&o.retryFailed, "retry-failed", false, "send again what failed in an earlier run")
-	f.Var(newChoice(&o.inDoubt, "resend", "resend", "hold"), "in-doubt", "what to do with a request that was sent and never answered")
+	f.Var(newChoice(&o.inDoubt, "resend", "resend", "hold"), "in-doubt", "what to do with a request that was sent and got no answer of the API's own")
 
 	f.StringVar(&o.bot, "bot", "", "the bot's `ID` (default: $MANTATAG_BOT_ID)")
 	addReading(f, &o.read)

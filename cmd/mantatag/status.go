@@ -103,9 +103,9 @@ func sayPending(l *lang.Language, s standing) string {
 	flying := min(s.InFlight, s.PendingDoubt)
 	switch doubt := s.PendingDoubt - flying; {
 	case doubt == s.Rows.Pending:
-		return l.Say("sent, or about to be, without an answer")
+		return l.Say("sent, or about to be, without an answer of the API's own")
 	case doubt > 0:
-		return l.Say("%[1]d of them sent, or about to be, without an answer, the others still to be sent", doubt)
+		return l.Say("%[1]d of them sent, or about to be, without an answer of the API's own, the others still to be sent", doubt)
 	case flying == s.Rows.Pending:
 		return l.Say("on their way")
 	case flying > 0:

@@ -7,7 +7,7 @@ var singular = map[string]string{
 	"%[1]d of them had their outcome from an earlier run.":                                                                                  "%[1]d of them had its outcome from an earlier run.",
 	"%[1]d cannot be sent as they are.":                                                                                                     "%[1]d cannot be sent as it is.",
 	"%[1]d ask for the same as a row before them, and share its outcome.":                                                                   "%[1]d asks for the same as a row before it, and shares its outcome.",
-	"%[1]d may have been done: a request for each was sent, or about to be, and no answer to it came (mantatag_in_doubt).":                  "%[1]d may have been done: a request for it was sent, or about to be, and no answer to it came (mantatag_in_doubt).",
+	"%[1]d may have been done: a request for each was sent, or about to be, and no answer of the API's own came (mantatag_in_doubt).":       "%[1]d may have been done: a request for it was sent, or about to be, and no answer of the API's own came (mantatag_in_doubt).",
 	"%[1]d requests in %[2]s.":                                                                                                              "%[1]d request in %[2]s.",
 	"%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.":                                                            "%[1]d request in %[2]s, %[3]d of them over the rate limit and sent again.",
 	"The API's limit is not settled yet: %[2]d of %[1]d requests were over it.":                                                             "The API's limit is not settled yet: %[2]d of %[1]d request was over it.",

@@ -38,7 +38,7 @@ failed.csv、retryable.csv 和 report.html。再執行同一個指令會從停�
 	"the job's `folder` (default: INPUT.mantatag)":                                                                         "工作資料夾 `folder`（預設：INPUT.mantatag）",
 	"start over, keeping the old job folder under a dated name":                                                            "重新開始；舊的工作資料夾會加上日期保留",
 	"send again what failed in an earlier run":                                                                             "重送先前執行時失敗的列",
-	"what to do with a request that was sent and never answered":                                                           "已送出而沒有收到回應的請求：resend 重送，hold 暫不重送",
+	"what to do with a request that was sent and got no answer of the API's own":                                           "已送出而沒有收到 API 本身回應的請求：resend 重送，hold 暫不重送",
 	"the bot's `ID` (default: $MANTATAG_BOT_ID)":                                                                           "機器人的 `ID`（預設：$MANTATAG_BOT_ID）",
 	"requests in a time, such as 50/s or 3000/m, or auto to find the limit":                                                "一段時間內的請求數，例如 50/s、3000/m；auto 會自動找出 API 的速率限制",
 	"the most that --rate auto may reach":                                                                                  "--rate auto 的上限",

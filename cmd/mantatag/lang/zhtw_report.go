@@ -5,8 +5,8 @@ var zhReport = map[string]string{
 	// Reasons in the outcome files.
 	"same-as":        "與第 %[1]s 列相同",
 	"same-as-reason": "與第 %[1]s 列相同：%[2]s",
-	"held":           "暫不重送：先前送出過而沒有記錄到回應，可能已經完成；不加 --in-doubt hold 執行就會再送",
-	"held-reason":    "暫不重送：先前送出過而沒有記錄到回應，可能已經完成；不加 --in-doubt hold 執行就會再送（%[1]s）",
+	"held":           "暫不重送：先前送出過而沒有記錄到 API 本身的回應，可能已經完成；不加 --in-doubt hold 執行就會再送",
+	"held-reason":    "暫不重送：先前送出過而沒有記錄到 API 本身的回應，可能已經完成；不加 --in-doubt hold 執行就會再送（%[1]s）",
 
 	"fault": "%[1]v", // an error
 
@@ -22,7 +22,7 @@ var zhReport = map[string]string{
 	"do-failed":      "失敗的列：請看 %[1]s 裡每一列的原因，在該檔中更正後，直接交給 mantatag run。再執行原來的指令不會重送這些列，除非加上 --retry-failed。",
 	"do-excel":       "用 Excel 更正時，請以「資料」>「從文字/CSV」匯入 %[1]s，把 ID 的欄位設成文字，再存成活頁簿：直接點兩下開啟，長的 ID 會變成 5.85786E+15 這樣的數字，無法送出。",
 	"do-again":       "再執行同一個指令：會送出剩下的，做完的不會重送。",
-	"do-doubt":       "結果未明的列：已經送出（或可能已送出）而沒有記錄到回應。mantatag 會再送一次，所以同一個標籤可能貼第二次；加上 --in-doubt hold 則不重送，改列為可重試。",
+	"do-doubt":       "結果未明的列：已經送出（或可能已送出）而沒有記錄到 API 本身的回應。mantatag 會再送一次，所以同一個標籤可能貼第二次；加上 --in-doubt hold 則不重送，改列為可重試。",
 	"do-credentials": "請更新權杖與密鑰（mantatag token renew）或更正它們，再執行同一個指令。",
 	"do-bot":         "請確認機器人的 ID，以及它的方案包含 Open API，再執行同一個指令。",
 	"do-failures":    "連續這麼多列被拒，表示它們有共同的問題：請先檢查標籤 ID 和欄位，再重新執行。",
@@ -54,7 +54,7 @@ var zhReport = map[string]string{
 	"input-rows":      "來自的資料列",
 	"earlier":         "先前執行時已完成",
 	"duplicates":      "與前面某一列相同",
-	"in-doubt":        "結果未明：至少送出一次而沒有回應",
+	"in-doubt":        "結果未明：至少送出一次而沒有 API 本身的回應",
 	"incomplete":      "輸入檔沒有讀到結尾：可能還有其他資料列。",
 	"errors":          "出了什麼問題（依種類）",
 	"no-errors":       "沒有任何問題。",
