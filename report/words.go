@@ -127,7 +127,7 @@ var english = map[string]string{
 	"do-excel":       "In Excel, take %[1]s in by Data > From Text/CSV with its id columns as text, and save it as a workbook: a double click makes numbers such as 5.85786E+15 of long ids, which cannot be sent.",
 	"do-again":       "Run the same command again: it sends what is left, and nothing that is done.",
 	"do-doubt":       "Rows in doubt were sent, or may have been, without an answer of the API's own being recorded. Mantatag sends them again, which may make a mapping a second time; with --in-doubt hold it lists them as retryable instead.",
-	"do-credentials": "Renew the token and the secret (mantatag token renew) or correct them, and then run the same command again.",
+	"do-credentials": "Correct the token and the secret or, if they have expired, renew them (mantatag token renew), and then run the same command again.",
 	"do-bot":         "Check the bot's id and that its plan has the Open API, and then run the same command again.",
 	"do-failures":    "So many refusals one after another mean that something is wrong with all of them: check the tag's id and the columns before you run again.",
 	"do-mend":        "Mend what is named above, and then run the same command again.",

@@ -125,10 +125,21 @@ func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer
 			return fresh, nil
 		}
 	}
-	if l.renewal != "" && expired {
-		return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the API refused the token or the secret key (%s); renew the pair (a token is valid for 30 days, and renewing it ends the old pair) with %s and run the same command again", said, l.renewal)}
+	return used, &worker.Stop{By: worker.ByCredentials, Err: l.refused(said, expired)}
+}
+
+// refused says what to do about a pair that the API refused; said is what it
+// said, and old whether the token may have expired. One that is wrong cannot be
+// renewed.
+func (l login) refused(said string, old bool) error {
+	token, secret := orDefault(l.tokenFile, "MANTATAG_TOKEN"), orDefault(l.secretFile, "MANTATAG_SECRET")
+	switch {
+	case old && l.renewal != "":
+		return sayf("the API refused the token or the secret key (%s); if the token is older than 30 days, renew the pair (which ends the old one) with %s; else see that %s and %s are what MantaGO shows for the bot; then run the same command again", said, l.renewal, token, secret)
+	case old:
+		return sayf("the API refused the token or the secret key (%s); if the token is older than 30 days, renew the pair in MantaGO (which ends the old one); see that %s and %s are what MantaGO shows for the bot, and run the same command again", said, token, secret)
 	}
-	return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the API refused the token or the secret key (%s); renew the pair in MantaGO (a token is valid for 30 days, and renewing it ends the old pair), put the new pair in place and run the same command again", said)}
+	return sayf("the API refused the token or the secret key (%s); see that %s and %s are what MantaGO shows for the bot, and that its plan has the Open API; then run the same command again", said, token, secret)
 }
 
 // reread gives the credentials of the files if they have changed since used was

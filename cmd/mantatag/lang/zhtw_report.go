@@ -23,7 +23,7 @@ var zhReport = map[string]string{
 	"do-excel":       "用 Excel 更正時，請以「資料」>「從文字/CSV」匯入 %[1]s，把 ID 的欄位設成文字，再存成活頁簿：直接點兩下開啟，長的 ID 會變成 5.85786E+15 這樣的數字，無法送出。",
 	"do-again":       "再執行同一個指令：會送出剩下的，做完的不會重送。",
 	"do-doubt":       "結果未明的列：已經送出（或可能已送出）而沒有記錄到 API 本身的回應。mantatag 會再送一次，所以同一個標籤可能貼第二次；加上 --in-doubt hold 則不重送，改列為可重試。",
-	"do-credentials": "請更新權杖與密鑰（mantatag token renew）或更正它們，再執行同一個指令。",
+	"do-credentials": "請更正權杖與密鑰，過期的則更新（mantatag token renew），再執行同一個指令。",
 	"do-bot":         "請確認機器人的 ID，以及它的方案包含 Open API，再執行同一個指令。",
 	"do-failures":    "連續這麼多列被拒，表示它們有共同的問題：請先檢查標籤 ID 和欄位，再重新執行。",
 	"do-mend":        "請先修正上面說的問題，再執行同一個指令。",
