@@ -157,6 +157,39 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 	return st.summary(s, f.tally), nil
 }
 
+// Recorded returns what the journal alone says of a job, for when the input is not
+// there: its rows are the mappings that some run has sent, or was about to send,
+// whatever input asked for them. How many rows are left, it does not know.
+func Recorded(ctx context.Context, s Source) (Summary, error) {
+	st := newState(s)
+	f := newFold(s, st, ingest.Layout{})
+	rows := &f.tally.Rows
+	for _, ref := range s.Journal.All() {
+		rows.Read++
+		pending := int64(0)
+		switch ref.State {
+		case journal.Succeeded:
+			rows.Succeeded++
+		case journal.Failed:
+			rows.Failed++
+		case journal.Retryable:
+			rows.Retryable++
+		default:
+			rows.Pending++
+			pending = 1
+		}
+		if ref.InDoubt {
+			f.tally.InDoubt++
+			f.tally.PendingDoubt += pending
+		}
+		if ref.Unanswered {
+			f.tally.Unanswered++
+		}
+	}
+	err := f.session(ctx)
+	return st.summary(s, f.tally), err
+}
+
 // state is what the journal says of the job as a whole.
 type state struct {
 	words    words

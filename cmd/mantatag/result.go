@@ -58,7 +58,9 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left, hint string)
 	row(l.Say("failed"), s.Rows.Failed, failed)
 	row(l.Say("retryable"), s.Rows.Retryable, file(outcomeFile(s.Summary, "retryable")))
 	row(l.Say("pending"), s.Rows.Pending, sayPending(l, s))
-	if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
+	if s.recorded {
+		row(l.Say("mappings"), s.Rows.Read, l.Say("that the journal knows of; the rows of the input cannot be counted"))
+	} else if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
 		row(l.Say("mappings"), s.Rows.Read, l.Say("one tag on one client each, of %[1]d rows", *n))
 	} else {
 		row(l.Say("rows"), s.Rows.Read, "")
@@ -85,7 +87,7 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left, hint string)
 	note(r.Sent == 0, l.Say("Nothing was sent."))
 	note(true, sayPace(l, s.Summary))
 	note(page != "", l.Say("Report: %[1]s", page))
-	note(s.unwritten, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
+	note(s.unwritten && !s.recorded, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
 
 	if left != "" {
 		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), left)

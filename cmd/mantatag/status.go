@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -32,6 +33,10 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			}
 			defer s.Journal.Close()
 			summary, err := report.Fold(cmd.Context(), s)
+			gone := errors.Is(err, fs.ErrNotExist)
+			if gone {
+				summary, err = report.Recorded(cmd.Context(), s)
+			}
 			if err != nil {
 				return err
 			}
@@ -39,6 +44,14 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 				l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)) + "\n\n"
 			now := standingOf(args[0], summary)
 			now.unwritten = now.Running || !hasReports(args[0])
+			if now.recorded = gone; gone {
+				sentence := l.Say("the input %[1]s is not there, so that only what the journal holds can be told; put it back, or run mantatag with the file where it is now and with %[2]s", s.Input, "--job="+quote(args[0]))
+				if last.Message != "" {
+					head += sentence + "\n"
+				} else {
+					now.Message = sentence
+				}
+			}
 			if last.End.IsZero() && !now.unwritten { // they may have been made since
 				_, made := report.Unchanged(s)
 				now.unwritten = !made
@@ -85,6 +98,7 @@ type standing struct {
 	InFlight int64 `json:"in_flight"` // rows whose request was sent by that run and has no answer yet
 
 	unwritten bool // the files of the job are not of these rows
+	recorded  bool // these rows are those of the journal, as the input is not there
 }
 
 // standingOf is how a job stands: what has no answer while a run goes on is not
