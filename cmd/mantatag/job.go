@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -227,7 +228,24 @@ func hasOutcomes(dir string) bool {
 // given flags: the same, but for --fresh, which would start over, the flags
 // that are left out by name, and standard input, which was kept.
 func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) string {
-	words := []string{"run"}
+	words := append([]string{"run"}, resumeFlags(flags, without...)...)
+	if input == "-" {
+		input = filepath.Join(job, keptInput)
+	}
+	if filepath.Dir(input) == filepath.Clean(job) && !flags.Changed("job") {
+		words = append(words, "--job="+job) // it is no input of another job
+	}
+	if strings.HasPrefix(input, "-") {
+		words = append(words, "--")
+	}
+	words = append(words, input)
+	return commandLine(words...)
+}
+
+// resumeFlags are the flags that were given, but for --fresh and those that are
+// left out by name.
+func resumeFlags(flags *pflag.FlagSet, without ...string) []string {
+	var words []string
 	flags.Visit(func(f *pflag.Flag) {
 		columns, several := f.Value.(*columnMap)
 		switch {
@@ -242,17 +260,53 @@ func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) s
 			words = append(words, "--"+f.Name+"="+f.Value.String())
 		}
 	})
-	if input == "-" {
-		input = filepath.Join(job, keptInput)
+	return words
+}
+
+// keptFlags are the flags that the journal keeps of a run, so that the job can
+// be gone on with from any folder and without the run's environment, but for
+// token and secret there. nil: they cannot be kept.
+func (o *runOptions) keptFlags(flags *pflag.FlagSet) []string {
+	paths := []string{"token-file", "secret-file", "metrics-file", "state-dir"}
+	kept := resumeFlags(flags, append(paths, "job")...)
+	for _, name := range paths {
+		if f := flags.Lookup(name); f.Changed {
+			path, err := filepath.Abs(f.Value.String())
+			if err != nil {
+				return nil
+			}
+			kept = append(kept, "--"+name+"="+path)
+		}
 	}
-	if filepath.Dir(input) == filepath.Clean(job) && !flags.Changed("job") {
-		words = append(words, "--job="+job) // it is no input of another job
+	for name, env := range map[string]string{"bot": "MANTATAG_BOT_ID", "api-url": "MANTATAG_API_URL"} {
+		if value := os.Getenv(env); value != "" && !o.sandbox && !flags.Changed(name) {
+			kept = append(kept, "--"+name+"="+value)
+		}
 	}
-	if strings.HasPrefix(input, "-") {
-		words = append(words, "--")
+	if !utf8.ValidString(strings.Join(kept, "")) {
+		return nil // the journal has another character in the place of such a byte
 	}
-	words = append(words, input)
-	return commandLine(words...)
+	slices.Sort(kept)
+	return kept
+}
+
+// goOnWith is the command that goes on with the job in dir, as its last run was
+// given, and what there is to know before; "" where none is needed, or the
+// journal does not say enough.
+func goOnWith(l *lang.Language, dir string, s standing, last journal.Session) (command, hint string) {
+	retried := slices.Contains(last.Flags, "--retry-failed")
+	if s.Running || last.Flags == nil || !rowsLeft(s.Summary, retried) {
+		return "", ""
+	}
+	kept := last.Flags
+	if held(s.Summary, last.Params.HoldInDoubt) {
+		kept, hint = slices.DeleteFunc(slices.Clone(kept), func(w string) bool { return strings.HasPrefix(w, "--in-doubt=") }), sayHeld(l)
+	}
+	words := append([]string{"run"}, kept...)
+	if !sameFile(jobFolder(last.Input, slices.Contains(kept, "--sandbox")), dir) {
+		words = append(words, "--job="+dir)
+	}
+	return withoutBot(commandLine(append(words, last.Input)...), s.Summary, last.Bot), hint
 }
 
 // commandLine is a command of this program, safe to paste into a shell.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"mantatag/cmd/mantatag/lang"
 	"mantatag/ingest"
 	"mantatag/report"
 	"mantatag/report/journal"
@@ -23,10 +24,11 @@ import (
 type session struct {
 	*runOptions
 	api        target
-	input, dir string // input is absolute
-	retired    string // where --fresh put the job that was in dir; "": nowhere
-	resume     string // the command that goes on
-	resend     string // the same, for mappings in doubt too
+	input, dir string   // input is absolute
+	retired    string   // where --fresh put the job that was in dir; "": nowhere
+	resume     string   // the command that goes on
+	resend     string   // the same, for mappings in doubt too
+	kept       []string // the flags of the command that goes on, as the journal has them
 	journal    *journal.Journal
 	log        zerolog.Logger
 	terminal   *terminal
@@ -38,7 +40,7 @@ func (s *session) run(ctx context.Context) error {
 	began := time.Now()
 	err := s.journal.Begin(journal.Session{
 		Begin: began, Program: version(), Bot: s.api.bot, Input: s.input,
-		Params: paramsOf(s.read, s.inDoubt == "hold"),
+		Params: paramsOf(s.read, s.inDoubt == "hold"), Flags: s.kept,
 	})
 	if err != nil {
 		return err
@@ -263,19 +265,12 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	}
 	s.log.WithLevel(level).Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
 
-	left := ""
-	// It may have ended before it had sent again all that had failed.
-	unretried := s.retryFailed && summary.Rows.Failed > 0 && summary.StoppedBy != "" && summary.StoppedBy != worker.ByFailures
-	if summary.Rows.Pending+summary.Rows.Retryable > 0 || summary.Input.Rows == nil || unretried {
-		left = s.resume
+	left, hint := "", ""
+	if rowsLeft(summary, s.retryFailed) {
+		left = withoutBot(s.resume, summary, s.bot)
 	}
-	if summary.StoppedBy == worker.ByBot && s.bot != "" {
-		left = strings.Replace(left, quote("--bot="+s.bot), "--bot=…", 1) // not the one that the API refused
-	}
-	hint := ""
-	if s.inDoubt == "hold" && summary.InDoubt > 0 && summary.Rows.Retryable > 0 && summary.Rows.Pending == 0 {
-		left = s.resend
-		hint = s.lang.Say("That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.")
+	if held(summary, s.inDoubt == "hold") {
+		left, hint = s.resend, sayHeld(s.lang)
 	}
 	// Nobody may read the result any more; the job's files have it.
 	switch {
@@ -299,6 +294,31 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		return nil
 	}
 	return exitStatus(summary.ExitCode)
+}
+
+// rowsLeft reports whether the same command has something to send.
+func rowsLeft(s report.Summary, retryFailed bool) bool {
+	// It may have ended before it had sent again all that had failed.
+	unretried := retryFailed && s.Rows.Failed > 0 && s.StoppedBy != "" && s.StoppedBy != worker.ByFailures
+	return s.Rows.Pending+s.Rows.Retryable > 0 || s.Input.Rows == nil || unretried
+}
+
+// held reports whether what is left is held back, so that the same command
+// would send nothing.
+func held(s report.Summary, holdInDoubt bool) bool {
+	return holdInDoubt && s.InDoubt > 0 && s.Rows.Retryable > 0 && s.Rows.Pending == 0
+}
+
+func sayHeld(l *lang.Language) string {
+	return l.Say("That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.")
+}
+
+// withoutBot is a command that does not name the bot that the API refused.
+func withoutBot(command string, s report.Summary, bot string) string {
+	if s.StoppedBy != worker.ByBot || bot == "" {
+		return command
+	}
+	return strings.Replace(command, quote("--bot="+bot), "--bot=…", 1)
 }
 
 // terminated reports whether a SIGTERM or SIGHUP stopped the run.

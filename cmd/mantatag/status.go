@@ -45,7 +45,7 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			now := standingOf(args[0], summary)
 			now.unwritten = now.Running || !hasReports(args[0])
 			if now.recorded = gone; gone {
-				sentence := l.Say("the input %[1]s is not there, so that only what the journal holds can be told; put it back, or run mantatag with the file where it is now and with %[2]s", s.Input, "--job="+quote(args[0]))
+				sentence := l.Say("the input %[1]s is not there, so that only what the journal holds can be told; put it back, or run the same command with the file where it is now and with %[2]s", s.Input, "--job="+quote(args[0]))
 				if last.Message != "" {
 					head += sentence + "\n"
 				} else {
@@ -59,7 +59,11 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			if asJSON {
 				return written(printJSON(os.Stdout, now))
 			}
-			return show(l, head, now)
+			left, hint := "", ""
+			if !gone {
+				left, hint = goOnWith(l, args[0], now, last)
+			}
+			return show(l, head, now, left, hint)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it, and whether a run goes on")
@@ -74,9 +78,9 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 		Args:              one("JOB"),
 		ValidArgsFunction: completeFolders,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			summary, err := remake(cmd.Context(), l, args[0])
+			summary, last, err := remake(cmd.Context(), l, args[0])
 			for errors.Is(err, report.ErrOutdated) {
-				summary, err = remake(cmd.Context(), l, args[0])
+				summary, last, err = remake(cmd.Context(), l, args[0])
 			}
 			if err != nil {
 				return err
@@ -84,7 +88,9 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 			if asJSON {
 				return written(printJSON(os.Stdout, summary))
 			}
-			return show(l, "", standingOf(args[0], summary))
+			now := standingOf(args[0], summary)
+			left, hint := goOnWith(l, args[0], now, last)
+			return show(l, "", now, left, hint)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write summary.json to standard output too")
@@ -133,19 +139,21 @@ func hasReports(dir string) bool {
 	return err == nil
 }
 
-// show writes how a job stands to standard output, under head.
-func show(l *lang.Language, head string, s standing) error {
+// show writes how a job stands to standard output, under head, and the command
+// that goes on, if rows are left.
+func show(l *lang.Language, head string, s standing, left, hint string) error {
 	b := bytes.NewBufferString(head)
-	printStanding(b, l, s, "", "")
+	printStanding(b, l, s, left, hint)
 	_, err := b.WriteTo(os.Stdout)
 	return written(err)
 }
 
-// remake writes the reports of a job from what its journal holds now.
-func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, error) {
-	s, _, err := viewJob(l, dir)
+// remake writes the reports of a job from what its journal holds now, and returns
+// its last run too.
+func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, journal.Session, error) {
+	s, last, err := viewJob(l, dir)
 	if err != nil {
-		return report.Summary{}, err
+		return report.Summary{}, last, err
 	}
 	defer s.Journal.Close()
 	s.Kept = func(file, as string) {
@@ -157,7 +165,8 @@ func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, 
 			_ = f.Close()
 		}
 	}
-	return report.Write(ctx, s)
+	summary, err := report.Write(ctx, s)
+	return summary, last, err
 }
 
 // keptEdit says that the reports did not write over what a person wrote.

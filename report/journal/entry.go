@@ -68,10 +68,13 @@ type Session struct {
 	Begin  time.Time `json:"begin"`        // UTC, to the millisecond
 	End    time.Time `json:"end,omitzero"` // zero: the run was cut off, or still goes on
 
-	Program   string `json:"program"` // version of mantatag
-	Bot       string `json:"bot"`
-	Input     string `json:"input"` // absolute path
-	Params    Params `json:"params"`
+	Program string `json:"program"` // version of mantatag
+	Bot     string `json:"bot"`
+	Input   string `json:"input"` // absolute path
+	Params  Params `json:"params"`
+	// Flags are those of the command that goes on, whole words each; nil: unknown.
+	Flags []string `json:"flags,omitempty"`
+
 	StoppedBy string `json:"stopped_by,omitempty"`
 	Message   string `json:"message,omitempty"`
 

@@ -52,8 +52,8 @@ var zhCommand = map[string]string{
 	"still going on":                "仍在執行",
 	"cut off; run the same command again to go on": "曾被切斷；再執行同一個指令即可繼續",
 
-	"the input %[1]s is not there, so that only what the journal holds can be told; put it back, or run mantatag with the file where it is now and with %[2]s": "輸入檔 %[1]s 不在了，所以只能說日誌裡有的；請把它放回去，或用 %[2]s 對現在位置的檔案執行 mantatag",
-	"that the journal knows of; the rows of the input cannot be counted":                                                                                       "日誌裡有的；輸入檔的列數無從得知",
+	"the input %[1]s is not there, so that only what the journal holds can be told; put it back, or run the same command with the file where it is now and with %[2]s": "輸入檔 %[1]s 不在了，所以只能說日誌裡有的；請把它放回去，或把指令裡的檔案換成現在的位置，加上 %[2]s 再執行",
+	"that the journal knows of; the rows of the input cannot be counted":                                                                                               "日誌裡有的；輸入檔的列數無從得知",
 	"on their way": "送出中",
 	"sent, or about to be, without an answer of the API's own":                                            "已送出或即將送出，沒有 API 本身的回應",
 	"%[1]d of them on their way, the others still to be sent":                                             "其中 %[1]d 列送出中，其餘尚待送出",
