@@ -169,11 +169,13 @@ func weigh(head, evidence []byte, n *names) (verdict, error) {
 		score
 	}
 	var best, second guess
+	fits := hasWestern(evidence)
 	for i, c := range []struct {
 		charset *charset
 		weigh   func([]byte) score
 	}{{big5, weighBig5}, {gb18030, weighGB}, {western, weighWestern}} {
 		g := guess{c.charset, c.weigh(evidence)}
+		fits = fits || c.charset != western && g.invalid < g.chars
 		if c.charset != western && headerSpeaks(c.charset, head, n) {
 			g.likelihood += 2 * sureBy
 		}
@@ -184,6 +186,9 @@ func weigh(head, evidence []byte, n *names) (verdict, error) {
 			second = g
 		}
 	}
+	if !fits { // bytes of no encoding that is known cost their rows only
+		return verdict{charset: utf8Text}, nil
+	}
 	line := firstBeyond(evidence)
 	sample := best.charset.sample(line)
 	if best.chars < sureFrom || best.likelihood-second.likelihood < sureBy || best.invalid*50 > best.chars || best.rare*4 > best.chars {
@@ -193,6 +198,24 @@ func weigh(head, evidence []byte, n *names) (verdict, error) {
 		}
 	}
 	return verdict{charset: best.charset, guessed: true, sample: sample}, nil
+}
+
+// hasWestern reports whether any byte beyond ASCII may be Windows-1252's: five are
+// none of its characters, and the last of them, ÿ, stands in names beside letters
+// only, such as L'Haÿ. Nearly all others may be a letter or a sign.
+func hasWestern(text []byte) bool {
+	isLetter := func(i int) bool {
+		return i >= 0 && i < len(text) && (text[i]|0x20 >= 'a' && text[i]|0x20 <= 'z')
+	}
+	for i, c := range text {
+		switch {
+		case c < 0x80, c == 0x81, c == 0x8D, c == 0x8F, c == 0x90, c == 0x9D:
+		case c == 0xFF && !isLetter(i-1) && !isLetter(i+1):
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // headerSpeaks tells whether the beginning, decoded so, has a Chinese name of

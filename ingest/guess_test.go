@@ -55,7 +55,11 @@ func TestDoubtfulGuesses(t *testing.T) {
 	japaneseText, _ := japanese.ShiftJIS.NewEncoder().String("name,clientId,tagId\n山田太郎,c,t\nさとうはなこ,c,t\nカタカナ,c,t\n")
 	for _, text := range []string{
 		string(encode(t, big5, "name,clientId\n王,c\n")),
-		"name,clientId\n\xFF,c\n",
+		"name,clientId\nL'Ha\xFF-les-Roses,c\n",
+		"name,clientId\nCitro\xEBn,c\n",
+		"name,clientId\n\xE0,c\n",
+		"name,clientId\n\xE7\x8E,c\n", // 鐜 in GBK, and what is left of 王 in UTF-8
+		"name,clientId\n\x81a,c\n",
 		string(encode(t, big5, "王小明,c\n")) + string(encode(t, gb18030, "刘伟,c\n")),
 		japaneseText,
 	} {
@@ -74,6 +78,19 @@ func TestMostlyUTF8(t *testing.T) {
 	compare(t, rows, []string{"1@2 !bad-text | 王小明\xFF,c,t | ", "2@3 t d   | 陳淑芬,d,t | "})
 	if l.Encoding != "utf-8" || l.Guessed || !strings.Contains(l.Sample, "王小明") {
 		t.Errorf("%+v", l)
+	}
+}
+
+// Bytes that no encoding can have fail their rows only, in a file that is ASCII but
+// for them too.
+func TestBytesOfNoEncoding(t *testing.T) {
+	for _, bytes := range []string{"\xFF", "\xFF\xFF", "\x81", "12\x9D", "1\xFF2", "\x90\xFF"} {
+		text := "name,clientId,tagId\n" + bytes + ",c,t\nx,d,t\n"
+		rows, l := readAll(t, text, Options{})
+		compare(t, rows, []string{"1@2 !bad-text | " + bytes + ",c,t | ", "2@3 t d   | x,d,t | "})
+		if l.Encoding != "utf-8" || l.Guessed {
+			t.Errorf("%+v", l)
+		}
 	}
 }
 
