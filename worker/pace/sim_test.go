@@ -35,6 +35,7 @@ type simulation struct {
 	most        float64
 	prepare     func(law *State, start time.Time) // of each copy, if set
 	trace       func(c int, now time.Time, kind ReplyKind, law *State)
+	law         func(Options, time.Time) finder // another law than the program's, if set
 
 	rng    *rand.Rand
 	now    time.Time
@@ -43,9 +44,20 @@ type simulation struct {
 	copy   []*runner
 }
 
+// finder is a law and its gate, as the simulation drives them. The program's is
+// the gate.
+type finder interface {
+	admit(now time.Time) (p pass, wait time.Duration, ok bool)
+	leave(p *pass, now time.Time) bool
+	reply(p *pass, r Reply, now time.Time) (d Decision, changed bool)
+	free(p *pass)
+	status(now time.Time) Status
+}
+
 type runner struct {
-	gate     *gate
-	left     int // rows neither accepted nor in flight
+	finder   finder
+	gate     *gate // the finder, if the law is the program's
+	left     int   // rows neither accepted nor in flight
 	accepted int
 	wake     time.Time
 	told     time.Time // the server said to wait until then
@@ -103,7 +115,13 @@ func (s *simulation) run(seed uint64, limit time.Duration) (r result) {
 	s.now = start
 	for range max(1, s.copies) {
 		c := &runner{left: s.rows}
-		c.gate = newGate(Options{Max: s.most, Concurrency: s.concurrency, Rows: s.rows, Memory: s.memory}, start)
+		o := Options{Max: s.most, Concurrency: s.concurrency, Rows: s.rows, Memory: s.memory}
+		if s.law != nil {
+			c.finder = s.law(o, start)
+		} else {
+			c.gate = newGate(o, start)
+			c.finder = c.gate
+		}
 		if s.prepare != nil {
 			s.prepare(&c.gate.law, start)
 			c.gate.adjust(start)
@@ -135,7 +153,7 @@ func (s *simulation) run(seed uint64, limit time.Duration) (r result) {
 		}
 	}
 	r.elapsed = s.now.Sub(start)
-	r.learned = s.copy[0].gate.law.Learned(s.now)
+	r.learned = s.copy[0].finder.status(s.now).Learned
 	return r
 }
 
@@ -161,7 +179,7 @@ func (s *simulation) fairness() float64 {
 
 func (s *simulation) pump(i int, c *runner, r *result) {
 	for c.left > 0 {
-		p, wait, ok := c.gate.admit(s.now)
+		p, wait, ok := c.finder.admit(s.now)
 		if !ok {
 			if due := s.now.Add(wait); wait > 0 && (c.wake.IsZero() || due.Before(c.wake)) {
 				c.wake = due
@@ -174,7 +192,7 @@ func (s *simulation) pump(i int, c *runner, r *result) {
 			}
 			return
 		}
-		if !c.gate.leave(&p, s.now) {
+		if !c.finder.leave(&p, s.now) {
 			continue
 		}
 		c.left--
@@ -227,9 +245,9 @@ func (s *simulation) arrive(i int, c *runner, p pass, r *result) {
 				}
 			}
 		}
-		c.gate.reply(&p, reply, s.now)
-		c.gate.free(&p)
-		if s.trace != nil {
+		c.finder.reply(&p, reply, s.now)
+		c.finder.free(&p)
+		if s.trace != nil && c.gate != nil {
 			s.trace(i, s.now, reply.Kind, &c.gate.law)
 		}
 		c.wake = time.Time{}

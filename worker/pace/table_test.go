@@ -25,7 +25,8 @@ type scenario struct {
 	copies  int
 	rival   float64
 	memory  bool
-	rate    float64 // of the limiter, for what can't tell its ideal; requests a second
+	rate    float64                         // of the limiter, for what can't tell its ideal; requests a second
+	law     func(Options, time.Time) finder // nil: the program's
 
 	time, refused float64 // the figures to keep; refused above 1 is a number, else a share
 }
@@ -67,7 +68,7 @@ func (c scenario) tail() float64 {
 func (c scenario) run(seed uint64) (result, float64) {
 	const concurrency = 128
 	s := &simulation{limiter: c.limiter(), hint: c.hint, latency: c.latency, spread: 0.3,
-		concurrency: concurrency, rows: c.rows, copies: c.copies, rival: c.rival}
+		concurrency: concurrency, rows: c.rows, copies: c.copies, rival: c.rival, law: c.law}
 	if c.memory {
 		cold := c
 		cold.memory = false
@@ -236,12 +237,17 @@ var (
 	onlyFlag  = flag.String("only", "", "print only scenarios whose group or name contains this")
 	seedsFlag = flag.Int("seeds", 21, "seeds of the table")
 	firstFlag = flag.Int("seed", 100, "the first seed")
+	lawFlag   = flag.String("law", "", "the law of the table: the program's, or simple")
 )
 
 // TestTable prints, with -table, how the law does everywhere.
 func TestTable(t *testing.T) {
 	if !*tableFlag {
 		return
+	}
+	law, ok := laws[*lawFlag]
+	if !ok {
+		t.Fatalf("there is no law %q", *lawFlag)
 	}
 	var seeds []uint64
 	for i := range *seedsFlag {
@@ -256,6 +262,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for _, c := range chosen {
+		c.law = law
 		o := c.measure(seeds)
 		note := ""
 		if c.time > 0 && o.time > c.time {
