@@ -1,6 +1,9 @@
 package pace
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // State is the whole of what the law knows, and what it orders. It is a value:
 // Admit and Next make a new one of it, and time is an argument.
@@ -132,7 +135,7 @@ func Start(o Options, now time.Time) State {
 		s.saved = 0.8 * float64(o.Memory.Burst)
 		s.first = mark{now, o.Memory.Burst}
 		s.burst.add(mark{at: now})
-		s.patience = max(leastPatience, min(firstPatience, int(steadyFor*s.Rate)), o.Memory.Patience)
+		s.patience = max(leastPatience, cmp.Or(o.Memory.Patience, min(firstPatience, int(steadyFor*s.Rate))))
 		s.sure = s.patience
 		if o.Memory.Window > 0 {
 			s.setQuota(int(o.Memory.Rate*o.Memory.Window.Seconds()+0.5), o.Memory.Window)

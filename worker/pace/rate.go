@@ -159,7 +159,11 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	n := float64(s.accepted)
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
-	limit, _ := s.fill(n, n/max(0.001, now.Sub(s.refused).Seconds()), now)
+	since := s.refused
+	if since.IsZero() { // known from memory alone, whose burst may not have been there
+		since = s.resumed
+	}
+	limit, _ := s.fill(n, n/max(0.001, now.Sub(since).Seconds()), now)
 	if s.kept == 0 && s.asked { // as with counters: the silence saved nothing up
 		limit = max(limit, min(n/active, mostLost*limit))
 	}

@@ -1,0 +1,66 @@
+package pace
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"mantatag/worker/manta/sandbox"
+)
+
+// goingOn is a limiter whose clock is ahead: that of earlier runs goes on.
+type goingOn struct {
+	sandbox.Limiter
+	by time.Duration
+}
+
+func (g *goingOn) Take(now time.Time) sandbox.Verdict { return g.Limiter.Take(now.Add(g.by)) }
+func (g *goingOn) Wait(now time.Time) time.Duration   { return g.Limiter.Wait(now.Add(g.by)) }
+
+// TestShortRuns: many small jobs one soon after the other, some of them cut off,
+// leave no memory that holds up a large one. A bucket that was half empty when it was
+// met from memory once seemed one of a request in thirty years.
+func TestShortRuns(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		limiter func() sandbox.Limiter
+		atMost  time.Duration // for 3,000 rows
+	}{
+		{"bucket", func() sandbox.Limiter { return &sandbox.TokenBucket{Rate: 50, Burst: 20} }, 80 * time.Second},
+		{"deep bucket", func() sandbox.Limiter { return &sandbox.TokenBucket{Rate: 50, Burst: 100} }, 80 * time.Second},
+		{"window", func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 500, Window: 10 * time.Second} }, 4 * time.Minute},
+		{"sliding log", func() sandbox.Limiter { return &sandbox.SlidingLog{Limit: 500, Window: 10 * time.Second} }, 4 * time.Minute},
+	} {
+		for _, hint := range []hinting{silent, retryAfter} {
+			for _, latency := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond} {
+				t.Run(fmt.Sprintf("%s %s %s", tt.name, hint, latency), func(t *testing.T) {
+					for seed := range uint64(20) {
+						rng := rand.New(rand.NewPCG(seed, 7))
+						l := &goingOn{Limiter: tt.limiter()}
+						var m Memory
+						said := ""
+						run := func(rows int, cut, atMost time.Duration) {
+							s := &simulation{limiter: l, hint: hint, latency: latency, spread: 0.3, concurrency: 32, rows: rows, memory: m}
+							r := s.run(seed, cut)
+							l.by += r.elapsed + time.Duration(rng.IntN(1000))*time.Millisecond
+							if r.learned.Rate > 0 {
+								m = r.learned
+							}
+							said += fmt.Sprintf(" %d rows %.1f/s,", rows, r.learned.Rate)
+							if r.elapsed > atMost || r.learned.Rate > 0 && !m.sensible() {
+								t.Errorf("seed %d: %v, %d refused;%s", seed, r.elapsed.Round(time.Second), r.refused, said)
+							}
+						}
+						for range 8 {
+							rows := []int{5, 10, 40, 100, 400}[rng.IntN(5)]
+							cut := []time.Duration{time.Second, 2 * time.Second, time.Minute}[rng.IntN(3)]
+							run(rows, cut, 20*time.Second+time.Duration(rows)*3*time.Second/50)
+						}
+						run(3000, time.Hour, tt.atMost)
+					}
+				})
+			}
+		}
+	}
+}
