@@ -131,6 +131,7 @@ func (d *door) drain() {
 
 // open lets in a group, if there are places for one. The lock is held.
 func (d *door) open() {
+	defer d.look()
 	if len(d.queue) == 0 || d.behind > 0 && d.behind > d.lately/2 {
 		return
 	}
@@ -160,10 +161,11 @@ func (d *door) let(from, to int) {
 	}
 }
 
-// look tells the reader once there is room for some rows, and drain when none is
-// left. The lock is held.
+// look tells the reader that there is room, once there is for some rows at once, or
+// none but the reader can still show whether there is an outage: the others may all
+// wait to know it. It tells drain when no row is left. The lock is held.
 func (d *door) look() {
-	if d.full && d.rows <= d.most-d.most/8 {
+	if d.full && (d.rows <= d.most-d.most/8 || d.rows < d.most && d.behind == 0 && len(d.queue) == 0) {
 		d.full = false
 		d.room <- struct{}{}
 	}
