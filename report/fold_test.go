@@ -123,14 +123,16 @@ func TestEarlier(t *testing.T) {
 func TestBrokenInput(t *testing.T) {
 	long := mixedCSV + strings.Repeat("more,t1,c99,\r\n", 50_000)
 	b := mixedJob(t, "clients.csv", long)
+	d := realDisk
 	touched := false
-	b.src.Say = func(id string, args ...any) string {
-		if !touched && strings.HasPrefix(id, "same-as") { // the input is being read
+	d.create = func(dir, pattern string) (handle, error) {
+		if !touched {
 			touched = true
 			b.input(long + "\r\n")
 		}
-		return words(nil).say(id, args...)
+		return realDisk.create(dir, pattern)
 	}
+	b.src.disk = &d
 	sum, err := Write(t.Context(), b.src)
 	if _, ok := errors.AsType[*ingest.InputError](err); !ok {
 		t.Fatalf("the error is %v, want an input error", err)
