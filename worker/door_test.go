@@ -83,6 +83,34 @@ func TestIntentsRunAhead(t *testing.T) {
 	}
 }
 
+// TestIntentsAreTakenBackAtOnce: when intake ends, a row whose request has not left is
+// in doubt no longer, however long those in flight take.
+func TestIntentsAreTakenBackAtOnce(t *testing.T) {
+	for _, concurrency := range []int{1, 4, 32} {
+		synctest.Test(t, func(t *testing.T) {
+			p, _, _ := inBubble(t, sandbox.Options{Latency: 50 * time.Millisecond})
+			p.Concurrency, p.Pace = concurrency, pace.New(pace.Options{Rate: 100_000, Concurrency: concurrency})
+			intake, end := context.WithCancelCause(t.Context())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				_ = p.Run(t.Context(), intake, clients(20_000))
+			}()
+			time.Sleep(3010 * time.Millisecond)
+			end(&Stop{By: ByInterrupt})
+			synctest.Wait()
+			flying := p.Pace.Status().InFlight
+			if err := p.Journal.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if n := inDoubt(t, p.Journal.Dir()); n > flying || flying == 0 {
+				t.Errorf("%d in flight at once: %d are, and %d are in doubt", concurrency, flying, n)
+			}
+			<-done
+		})
+	}
+}
+
 // TestIntentsThroughAPause: rows whose intents were recorded before a pause
 // leave after it, once; if intake ends first, none is in doubt.
 func TestIntentsThroughAPause(t *testing.T) {

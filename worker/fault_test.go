@@ -275,7 +275,7 @@ func TestDiskFailsWhileAllWait(t *testing.T) {
 				p.Journal = openJournal(t, t.TempDir(), journal.Options{OpenFile: d.open})
 				intake, cancel := context.WithTimeoutCause(t.Context(), time.Hour, &Stop{By: ByDeadline})
 				defer cancel()
-				if err := p.Run(t.Context(), intake, clients(600)); err == nil || by(t, err) != ByDisk {
+				if err := p.Run(t.Context(), intake, clients(2000)); err == nil || by(t, err) != ByDisk {
 					t.Errorf("%d in flight, operation %d: %v", concurrency, n, err)
 				}
 				_ = p.Journal.Close()

@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -288,6 +291,38 @@ func TestLastRowsThatAlwaysFail(t *testing.T) {
 func number(r sandbox.Request) (n int) {
 	fmt.Sscanf(r.Mapping.ClientID, "c%d", &n)
 	return n
+}
+
+// TestRowsThatWaitToBeJudged: where most of what is sent fails, and no row has an
+// attempt to spare, all that are in the pool may wait to know whether there is an
+// outage, and more rows have to be let in to tell.
+func TestRowsThatWaitToBeJudged(t *testing.T) {
+	for _, concurrency := range []int{1, 4} {
+		for seed := range uint64(5) {
+			synctest.Test(t, func(t *testing.T) {
+				p, _, g := inBubble(t, sandbox.Options{Latency: 20 * time.Millisecond})
+				p.Attempts, p.Concurrency, p.Pace = 1, concurrency, pace.New(pace.Options{Concurrency: concurrency})
+				rng := rand.New(rand.NewPCG(seed, 1))
+				var mu sync.Mutex
+				works, api := true, p.Client.HTTP
+				p.Client.HTTP = roundTripper(func(r *http.Request) (*http.Response, error) {
+					mu.Lock()
+					now := works
+					works = rng.IntN(3) == 0
+					mu.Unlock()
+					if !now {
+						return nil, errors.New("connection refused")
+					}
+					return api.RoundTrip(r)
+				})
+				intake, cancel := context.WithTimeoutCause(t.Context(), 24*time.Hour, &Stop{By: ByDeadline})
+				defer cancel()
+				if err := p.Run(t.Context(), intake, clients(1000)); err != nil || g.ends[journal.Succeeded]+g.ends[journal.Retryable] != 1000 {
+					t.Errorf("%d in flight, seed %d: %v; outcomes %v", concurrency, seed, err, g.ends)
+				}
+			})
+		}
+	}
 }
 
 // TestRowsAtFaultInARow: as many as stand before the next good one in the pool look

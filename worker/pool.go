@@ -121,7 +121,11 @@ func (p *Pool) Run(ctx, intake context.Context, rows Rows) error {
 		r.door.farthest()
 	}
 
-	r.pool.SetLimit(p.places() + p.Concurrency)
+	// Rows that are not to leave any more do not wait for a worker: a second signal
+	// would leave them in doubt.
+	defer context.AfterFunc(intake, func() { r.door.whileAny(r.start) })()
+
+	r.pool.SetLimit(p.places() + p.Concurrency + 1)
 	err := r.takeIn(rows)
 	r.outage.lastRow()
 	r.door.drain()
@@ -176,7 +180,8 @@ func (r *run) takeIn(rows Rows) error {
 }
 
 // start starts one more worker, of which there is one for each request that may be
-// in flight, and for each row that keeps one waiting: see replace.
+// in flight, one for each row that keeps one waiting (see replace), and one more after
+// the end of intake.
 func (r *run) start() {
 	r.pool.Go(func() error {
 		for a := range r.ready {

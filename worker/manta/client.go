@@ -109,14 +109,19 @@ func (c *Client) masked(cred Credentials, res *http.Response, body []byte) Answe
 	return a
 }
 
-// readBody reads an answer's body, at most one byte more than maxBody of it.
+// readBody reads an answer's body to its end, but at most one byte more than maxBody.
+// To close a body that was not read to its end resets an HTTP/2 stream.
 func readBody(res *http.Response) ([]byte, error) {
-	if n := res.ContentLength; n >= 0 && n <= maxBody {
-		body := make([]byte, n)
-		read, err := io.ReadFull(res.Body, body)
-		return body[:read], err
+	n := res.ContentLength
+	if n < 0 || n > maxBody {
+		return io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	}
-	return io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	body := make([]byte, n+1)
+	read, err := io.ReadFull(res.Body, body)
+	if int64(read) == n && (err == io.EOF || err == io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return body[:read], err
 }
 
 // blank is what a request is a copy of: only a copy can be given a context.

@@ -88,6 +88,38 @@ func TestNoTLS(t *testing.T) {
 	}
 }
 
+// TestBodyIsReadToItsEnd: what is closed before is a stream reset in HTTP/2, for
+// which servers shut clients out.
+func TestBodyIsReadToItsEnd(t *testing.T) {
+	for _, text := range []string{"", success, strings.Repeat("x", maxBody)} {
+		for _, length := range []int64{int64(len(text)), -1} {
+			b := &endOf{r: strings.NewReader(text)}
+			got, err := readBody(&http.Response{ContentLength: length, Body: b})
+			if string(got) != text || err != nil || !b.reached {
+				t.Errorf("%d bytes, said to be %d: read %d, to the end: %v, %v", len(text), length, len(got), b.reached, err)
+			}
+		}
+	}
+	if _, err := readBody(&http.Response{ContentLength: 3, Body: io.NopCloser(strings.NewReader("ab"))}); err == nil {
+		t.Error("two bytes of three are a whole body")
+	}
+}
+
+// endOf tells whether a reader's end was met. Like an HTTP/2 stream's, it comes after
+// the last byte, not with it.
+type endOf struct {
+	r       io.Reader
+	reached bool
+}
+
+func (e *endOf) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	e.reached = e.reached || err == io.EOF
+	return n, err
+}
+
+func (e *endOf) Close() error { return nil }
+
 func TestHTTP2(t *testing.T) {
 	var proto atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
