@@ -279,7 +279,7 @@ func (o *runOptions) keptFlags(flags *pflag.FlagSet) []string {
 		}
 	}
 	for name, env := range map[string]string{"bot": "MANTATAG_BOT_ID", "api-url": "MANTATAG_API_URL"} {
-		if value := os.Getenv(env); value != "" && !o.sandbox && !flags.Changed(name) {
+		if value := strings.TrimSpace(os.Getenv(env)); value != "" && !o.sandbox && !flags.Changed(name) {
 			kept = append(kept, "--"+name+"="+value)
 		}
 	}
@@ -300,13 +300,23 @@ func goOnWith(l *lang.Language, dir string, s standing, last journal.Session) (c
 	}
 	kept := last.Flags
 	if held(s.Summary, last.Params.HoldInDoubt) {
-		kept, hint = slices.DeleteFunc(slices.Clone(kept), func(w string) bool { return strings.HasPrefix(w, "--in-doubt=") }), sayHeld(l)
+		kept, hint = withoutHold(kept), sayHeld(l)
 	}
+	return withoutBot(l, anywhere(dir, kept, last.Input), hint, s.Summary, last.Bot)
+}
+
+// anywhere is the command that goes on with the job in dir from any folder; "" if
+// this one has no name.
+func anywhere(dir string, kept []string, input string) string {
 	words := append([]string{"run"}, kept...)
-	if !sameFile(jobFolder(last.Input, slices.Contains(kept, "--sandbox")), dir) {
-		words = append(words, "--job="+dir)
+	if !sameFile(jobFolder(input, slices.Contains(kept, "--sandbox")), dir) {
+		absolute, err := filepath.Abs(dir)
+		if err != nil {
+			return ""
+		}
+		words = append(words, "--job="+absolute)
 	}
-	return withoutBot(commandLine(append(words, last.Input)...), s.Summary, last.Bot), hint
+	return commandLine(append(words, input)...)
 }
 
 // commandLine is a command of this program, safe to paste into a shell.

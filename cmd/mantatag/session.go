@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -265,13 +266,17 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	}
 	s.log.WithLevel(level).Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
 
-	left, hint := "", ""
+	left, hint, kept := "", "", s.kept
 	if rowsLeft(summary, s.retryFailed) {
-		left = withoutBot(s.resume, summary, s.bot)
+		left = s.resume
 	}
 	if held(summary, s.inDoubt == "hold") {
-		left, hint = s.resend, sayHeld(s.lang)
+		left, hint, kept = s.resend, sayHeld(s.lang), withoutHold(kept)
 	}
+	if s.quiet && left != "" && kept != nil { // it is read in a mail, or by another shell
+		left = anywhere(s.dir, kept, s.input)
+	}
+	left, hint = withoutBot(s.lang, left, hint, summary, s.api.bot)
 	// Nobody may read the result any more; the job's files have it.
 	switch {
 	case s.json:
@@ -313,12 +318,18 @@ func sayHeld(l *lang.Language) string {
 	return l.Say("That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.")
 }
 
-// withoutBot is a command that does not name the bot that the API refused.
-func withoutBot(command string, s report.Summary, bot string) string {
-	if s.StoppedBy != worker.ByBot || bot == "" {
-		return command
+// withoutBot is a command that does not name the bot that the API refused, and the
+// hint that says so.
+func withoutBot(l *lang.Language, command, hint string, s report.Summary, bot string) (string, string) {
+	if named := quote("--bot=" + bot); s.StoppedBy == worker.ByBot && strings.Contains(command, named) {
+		return strings.Replace(command, named, "--bot=…", 1), l.Say("The ID of the right bot goes in the place of the dots.")
 	}
-	return strings.Replace(command, quote("--bot="+bot), "--bot=…", 1)
+	return command, hint
+}
+
+// withoutHold are the flags that send what is held back too.
+func withoutHold(flags []string) []string {
+	return slices.DeleteFunc(slices.Clone(flags), func(w string) bool { return strings.HasPrefix(w, "--in-doubt=") })
 }
 
 // terminated reports whether a SIGTERM or SIGHUP stopped the run.

@@ -171,7 +171,7 @@ func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, 
 
 // keptEdit says that the reports did not write over what a person wrote.
 func keptEdit(l *lang.Language, file, as string) string {
-	return l.Say("%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s: give that file to mantatag run", file, as)
+	return l.Say("%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s: give that file to mantatag run, unless you did before", file, as)
 }
 
 // viewJob opens a job as its last run left it, for reading.

@@ -148,8 +148,9 @@ type body struct {
 const maxBody = 64 << 10
 
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	renewal := strings.HasSuffix(r.URL.Path, "/openapi/token")
-	if !renewal && !strings.HasSuffix(r.URL.Path, "/openapi/clientTagMapping") {
+	path := strings.TrimPrefix(r.URL.Path, "/api")
+	renewal := path == "/openapi/token"
+	if !renewal && path != "/openapi/clientTagMapping" {
 		http.Error(w, "Cannot "+r.Method+" "+r.URL.Path, http.StatusNotFound)
 		return
 	}
