@@ -186,7 +186,7 @@ func (j *Journal) replay(openFile OpenFile) (*replay, error) {
 // restart empties the journal of a job that never came to its API, which may have
 // been given by a wrong name: nothing is lost that another host could not do.
 func (j *Journal) restart(r *replay, host string) (*replay, error) {
-	j.note("no request of this job ever came to %[1]s, so it is begun anew with the API host %[2]s", r.header.API, host)
+	j.note("no request of this job was ever answered as by the API at %[1]s, so it is begun anew with the API host %[2]s", r.header.API, host)
 	j.index.reset()
 	return &replay{name: j.name, file: j.file, index: &j.index}, j.file.Truncate(0)
 }

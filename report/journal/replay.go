@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 )
 
 // replay reads a journal from its beginning.
@@ -22,7 +23,7 @@ type replay struct {
 	size   int64 // where the file ends
 	proven int64 // bytes that some line says are durable
 
-	answered bool // some line is of an answer, or of a request that may have been done
+	answered bool // some line is of an answer of the API's, or of a request that may have been done
 
 	// unended: the line that ends at end lacks its line feed, which is counted
 	// in end all the same.
@@ -94,7 +95,8 @@ func (r *replay) unknownVersion() error {
 }
 
 // reached reports whether any request of the job may have come to its API: not
-// where none was made, nor where there was never a connection.
+// where none was made, nor where there was never a connection, or only the answers
+// of a server that is none: a redirect, a page of HTML.
 func (r *replay) reached() bool { return r.answered || r.index.anyDoubt() }
 
 // tail reads a last line that has no line feed. It counts if it is whole.
@@ -137,7 +139,8 @@ func (r *replay) take(text []byte, offset int64, look bool, l *line) (synced int
 		}
 		if !look {
 			r.index.apply(l.Kind, l.Key, l.InDoubt, offset)
-			r.answered = r.answered || l.Status != 0 || l.InDoubt || l.Kind == Lost || l.Kind == Succeeded || l.Kind == Failed
+			// Every error of the API has a code, but a 429 may come from its gateway.
+			r.answered = r.answered || l.Code != 0 || l.Status == http.StatusTooManyRequests || l.InDoubt || l.Kind == Lost || l.Kind == Succeeded || l.Kind == Failed
 			if n := len(r.sessions); n > 0 {
 				r.sessions[n-1].Totals.add(l.Kind)
 			}
