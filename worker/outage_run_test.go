@@ -328,7 +328,7 @@ func TestRowsThatWaitToBeJudged(t *testing.T) {
 // TestRowsAtFaultInARow: as many as stand before the next good one in the pool look
 // like an outage. A row from farther back shows within seconds that it is none.
 func TestRowsAtFaultInARow(t *testing.T) {
-	for _, concurrency := range []int{1, 4} {
+	for _, concurrency := range []int{1} { // with more, good answers may come between
 		synctest.Test(t, func(t *testing.T) {
 			const from, to, rows = 10, 22, 200
 			p, _, g := inBubble(t, sandbox.Options{Latency: 50 * time.Millisecond, Pick: func(r sandbox.Request) sandbox.Fault {

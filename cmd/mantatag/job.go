@@ -256,6 +256,8 @@ func resumeFlags(flags *pflag.FlagSet, without ...string) []string {
 			}
 		case f.Value.String() == f.NoOptDefVal:
 			words = append(words, "--"+f.Name)
+		case f.Name == "bot":
+			words = append(words, "--bot="+strings.TrimSpace(f.Value.String()))
 		default:
 			words = append(words, "--"+f.Name+"="+f.Value.String())
 		}
@@ -316,12 +318,25 @@ func anywhere(dir string, kept []string, input string) string {
 		}
 		words = append(words, "--job="+absolute)
 	}
-	return commandLine(append(words, input)...)
+	return commandLineOf(programAnywhere(), append(words, input)...)
+}
+
+// programAnywhere is the program as any folder can call it.
+func programAnywhere() string {
+	name := programName()
+	if name == os.Args[0] && filepath.Base(name) != name {
+		if absolute, err := filepath.Abs(name); err == nil {
+			return absolute
+		}
+	}
+	return name
 }
 
 // commandLine is a command of this program, safe to paste into a shell.
-func commandLine(words ...string) string {
-	line := quote(programName())
+func commandLine(words ...string) string { return commandLineOf(programName(), words...) }
+
+func commandLineOf(program string, words ...string) string {
+	line := quote(program)
 	for _, w := range words {
 		line += " " + quote(w)
 	}

@@ -183,7 +183,7 @@ func (j *Journal) replay(openFile OpenFile) (*replay, error) {
 	return r, r.run()
 }
 
-// restart empties the journal of a job that never came to its API, which may have
+// restart empties the journal of a job that its API never had, which may have
 // been given by a wrong name: nothing is lost that another host could not do.
 func (j *Journal) restart(r *replay, host string) (*replay, error) {
 	j.note("no request of this job was ever answered as by the API at %[1]s, so it is begun anew with the API host %[2]s", r.header.API, host)

@@ -280,6 +280,8 @@ func TestAnotherHost(t *testing.T) {
 		"given up":         {after(Entry{Kind: Retryable, Attempts: 5, Reason: "no such host"}), false},
 		"a redirect":       {after(Entry{Kind: Refused, Attempts: 1, Status: 302}), false},
 		"no such page":     {after(Entry{Kind: Retryable, Attempts: 5, Status: 404}), false},
+		"a gateway":        {after(Entry{Kind: Refused, Attempts: 1, Status: 524}), true},
+		"turned away":      {after(Entry{Kind: Refused, Attempts: 1, Status: 503}), true},
 		"an API's error":   {after(Entry{Kind: Refused, Attempts: 1, Status: 500, Code: 1000}), true},
 		"in flight":        {[]Entry{intent}, true},
 		"in flight before": {append(after(Entry{Kind: Unsent}), intent), true},

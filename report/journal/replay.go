@@ -94,9 +94,20 @@ func (r *replay) unknownVersion() error {
 	return fmt.Errorf("%s is of version %d: %w", r.name, r.header.Version, ErrVersion)
 }
 
-// reached reports whether any request of the job may have come to its API: not
-// where none was made, nor where there was never a connection, or only the answers
-// of a server that is none: a redirect, a page of HTML.
+// elsewhere tells the statuses, 0 for none, that without a code of the API come from a
+// server that is not the API, and surely did nothing.
+func elsewhere(status int) bool {
+	switch status {
+	case 0, http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect,
+		http.StatusNotFound, http.StatusMethodNotAllowed:
+		return true
+	}
+	return false
+}
+
+// reached reports whether the API may have had any request of the job: not where
+// none was made, nor where there was never a connection, or only redirects and the
+// word that there is no such page.
 func (r *replay) reached() bool { return r.answered || r.index.anyDoubt() }
 
 // tail reads a last line that has no line feed. It counts if it is whole.
@@ -139,8 +150,7 @@ func (r *replay) take(text []byte, offset int64, look bool, l *line) (synced int
 		}
 		if !look {
 			r.index.apply(l.Kind, l.Key, l.InDoubt, offset)
-			// Every error of the API has a code, but a 429 may come from its gateway.
-			r.answered = r.answered || l.Code != 0 || l.Status == http.StatusTooManyRequests || l.InDoubt || l.Kind == Lost || l.Kind == Succeeded || l.Kind == Failed
+			r.answered = r.answered || l.Code != 0 || !elsewhere(l.Status) || l.InDoubt || l.Kind == Lost || l.Kind == Succeeded || l.Kind == Failed
 			if n := len(r.sessions); n > 0 {
 				r.sessions[n-1].Totals.add(l.Kind)
 			}

@@ -118,7 +118,7 @@ func readBody(res *http.Response) ([]byte, error) {
 	}
 	body := make([]byte, n+1)
 	read, err := io.ReadFull(res.Body, body)
-	if int64(read) == n && (err == io.EOF || err == io.ErrUnexpectedEOF) {
+	if int64(read) >= n { // whatever comes after it
 		err = nil
 	}
 	return body[:read], err

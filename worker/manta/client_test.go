@@ -3,6 +3,7 @@ package manta
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -99,6 +101,10 @@ func TestBodyIsReadToItsEnd(t *testing.T) {
 				t.Errorf("%d bytes, said to be %d: read %d, to the end: %v, %v", len(text), length, len(got), b.reached, err)
 			}
 		}
+	}
+	broken := io.MultiReader(strings.NewReader(success), iotest.ErrReader(errors.New("reset")))
+	if got, err := readBody(&http.Response{ContentLength: int64(len(success)), Body: io.NopCloser(broken)}); string(got) != success || err != nil {
+		t.Errorf("a whole body, and then a fault: %q, %v", got, err)
 	}
 	if _, err := readBody(&http.Response{ContentLength: 3, Body: io.NopCloser(strings.NewReader("ab"))}); err == nil {
 		t.Error("two bytes of three are a whole body")

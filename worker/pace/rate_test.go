@@ -7,6 +7,15 @@ import (
 	"mantatag/worker/manta/sandbox"
 )
 
+// A memory that is not sure is climbed from at once.
+func TestRateLeavesAnUnsureMemory(t *testing.T) {
+	s := &simulation{limiter: &sandbox.TokenBucket{Rate: 50, Burst: 50}, latency: 20 * time.Millisecond, spread: 0.3,
+		concurrency: 32, rows: 300, memory: Memory{Rate: 5, Patience: leastPatience}}
+	if r := s.run(1, time.Hour); r.elapsed > 30*time.Second {
+		t.Errorf("%v for %d rows", r.elapsed, s.copy[0].accepted)
+	}
+}
+
 // The memory of a slow limit that is not there any more costs minutes, not 400
 // requests at the old pace.
 func TestRateLeavesASlowMemory(t *testing.T) {

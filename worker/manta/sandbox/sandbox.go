@@ -21,7 +21,7 @@ const (
 )
 
 // BasePath is where a served sandbox has its API. The handler itself answers
-// under any path that ends in one of the API's.
+// at the API's paths, under BasePath or under nothing.
 const BasePath = "/api"
 
 // Options say how a sandbox behaves. The zero value knows no limit, answers at
@@ -148,7 +148,7 @@ type body struct {
 const maxBody = 64 << 10
 
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := strings.TrimPrefix(r.URL.Path, "/api")
+	path := strings.TrimPrefix(r.URL.Path, BasePath)
 	renewal := path == "/openapi/token"
 	if !renewal && path != "/openapi/clientTagMapping" {
 		http.Error(w, "Cannot "+r.Method+" "+r.URL.Path, http.StatusNotFound)

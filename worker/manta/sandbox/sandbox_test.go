@@ -117,7 +117,7 @@ func TestAnswers(t *testing.T) {
 func TestNoOtherPathAndMethod(t *testing.T) {
 	server := httptest.NewServer(New(Options{}))
 	defer server.Close()
-	for path, want := range map[string]int{"/": 404, mappingPath: 405} {
+	for path, want := range map[string]int{"/": 404, "/v1" + mappingPath: 404, mappingPath: 405, BasePath + mappingPath: 405} {
 		res, err := http.Get(server.URL + path)
 		if err != nil {
 			t.Fatal(err)
