@@ -46,6 +46,33 @@ type tally struct {
 	Latest   time.Time `json:"latest"` // of the session's entries; zero: it has none
 }
 
+// count counts a row, or a mapping, by what became of it.
+func (t *tally) count(kind journal.Kind, inDoubt, unanswered bool) {
+	t.Rows.Read++
+	pending := false
+	switch kind {
+	case journal.Succeeded:
+		t.Rows.Succeeded++
+	case journal.Failed:
+		t.Rows.Failed++
+	case journal.Retryable:
+		t.Rows.Retryable++
+	default:
+		t.Rows.Pending++
+		pending = true
+	}
+	if !inDoubt {
+		return
+	}
+	t.InDoubt++
+	if unanswered {
+		t.Unanswered++
+	}
+	if pending {
+		t.PendingDoubt++
+	}
+}
+
 // fold reads the input and the last session once and keeps what all reports
 // need of them, in memory that does not grow with either.
 type fold struct {
@@ -130,10 +157,9 @@ func (e *interruption) Unwrap() error { return e.cause }
 // judge finds and counts the outcome of a row.
 func (f *fold) judge(row *ingest.Row) (outcome, error) {
 	rows := &f.tally.Rows
-	rows.Read++
 	if row.Err != nil {
 		o := outcome{kind: journal.Failed, reason: words(f.src.Say).fault(row.Err), at: f.st.at}
-		rows.Failed++
+		f.tally.count(o.kind, false, false)
 		f.tally.Unrecorded++
 		f.tally.Unsendable++
 		f.kinds.add(row, &o, faultID(row.Err))
@@ -146,25 +172,7 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	if o.inDoubt {
-		f.tally.InDoubt++
-		if ref.Unanswered {
-			f.tally.Unanswered++
-		}
-		if o.kind == journal.None {
-			f.tally.PendingDoubt++
-		}
-	}
-	switch o.kind {
-	case journal.Succeeded:
-		rows.Succeeded++
-	case journal.Failed:
-		rows.Failed++
-	case journal.Retryable:
-		rows.Retryable++
-	default:
-		rows.Pending++
-	}
+	f.tally.count(o.kind, o.inDoubt, ref.Unanswered)
 	switch {
 	case o.kind == journal.None:
 	case !o.recorded:

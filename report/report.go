@@ -163,28 +163,8 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 func Recorded(ctx context.Context, s Source) (Summary, error) {
 	st := newState(s)
 	f := newFold(s, st, ingest.Layout{})
-	rows := &f.tally.Rows
 	for _, ref := range s.Journal.All() {
-		rows.Read++
-		pending := int64(0)
-		switch ref.State {
-		case journal.Succeeded:
-			rows.Succeeded++
-		case journal.Failed:
-			rows.Failed++
-		case journal.Retryable:
-			rows.Retryable++
-		default:
-			rows.Pending++
-			pending = 1
-		}
-		if ref.InDoubt {
-			f.tally.InDoubt++
-			f.tally.PendingDoubt += pending
-		}
-		if ref.Unanswered {
-			f.tally.Unanswered++
-		}
+		f.tally.count(ref.State, ref.InDoubt, ref.Unanswered)
 	}
 	err := f.session(ctx)
 	return st.summary(s, f.tally), err

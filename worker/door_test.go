@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,13 +92,18 @@ func TestIntentsAreTakenBackAtOnce(t *testing.T) {
 			p, _, _ := inBubble(t, sandbox.Options{Latency: 50 * time.Millisecond})
 			p.Concurrency, p.Pace = concurrency, pace.New(pace.Options{Rate: 100_000, Concurrency: concurrency})
 			intake, end := context.WithCancelCause(t.Context())
+			var sent atomic.Int64
+			p.Notify = func(e Event) {
+				if e.Kind == Sent && sent.Add(1) == int64(50*concurrency+1) {
+					end(&Stop{By: ByInterrupt})
+				}
+			}
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
 				_ = p.Run(t.Context(), intake, clients(20_000))
 			}()
-			time.Sleep(3010 * time.Millisecond)
-			end(&Stop{By: ByInterrupt})
+			<-intake.Done()
 			synctest.Wait()
 			flying := p.Pace.Status().InFlight
 			if err := p.Journal.Flush(); err != nil {
