@@ -30,7 +30,6 @@ type door struct {
 	shut   error         // why; nil: it is not
 	queue  []*attempts   // those before it
 	behind int           // how many have a place
-	lately int           // places, when it was last asked
 	rows   int           // in the pool: before the door, behind it, or sent and without an outcome
 	full   bool          // the reader waits for room
 	room   chan struct{} // has one for the reader
@@ -39,7 +38,7 @@ type door struct {
 }
 
 func newDoor(intake context.Context, most int, intend func([]journal.Entry, func(error)) error, places func() int, in func(*attempts, error)) *door {
-	d := &door{intend: intend, places: places, in: in, most: most, lately: 1,
+	d := &door{intend: intend, places: places, in: in, most: most,
 		room: make(chan struct{}, 1), empty: make(chan struct{})}
 	context.AfterFunc(intake, func() { d.close(context.Cause(intake)) })
 	return d
@@ -132,14 +131,14 @@ func (d *door) drain() {
 // open lets in a group, if there are places for one. The lock is held.
 func (d *door) open() {
 	defer d.look()
-	if len(d.queue) == 0 || d.behind > 0 && d.behind > d.lately/2 {
+	if len(d.queue) == 0 {
 		return
 	}
-	d.lately = d.places()
-	if d.behind > d.lately/2 || d.behind >= d.lately {
+	places := d.places()
+	if d.behind > places/2 || d.behind >= places {
 		return
 	}
-	d.let(0, min(len(d.queue), d.lately-d.behind))
+	d.let(0, min(len(d.queue), places-d.behind))
 }
 
 // let lets in some of the queue. The lock is held.
