@@ -2,6 +2,9 @@ package main
 
 import (
 	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +37,27 @@ func TestResumeCommand(t *testing.T) {
 		if got := strings.ReplaceAll(resumeCommand(run.Flags(), input, job), `\`, "/"); got != want {
 			t.Errorf("%s:\n%s\n%s", c.given, got, want)
 		}
+	}
+}
+
+// What is pasted in another folder names everything from the root, and an ID as it was
+// sent.
+func TestCommandForAnyFolder(t *testing.T) {
+	program := os.Args[0]
+	defer func() { os.Args[0] = program }()
+	os.Args[0] = filepath.Join("bin", "mantatag")
+	t.Chdir(t.TempDir())
+	for _, word := range strings.Fields(anywhere("jobs", []string{"--quiet"}, filepath.Join(t.TempDir(), "a.csv"))) {
+		if path := strings.TrimPrefix(word, "--job="); strings.ContainsRune(path, filepath.Separator) && !filepath.IsAbs(path) {
+			t.Errorf("%s is not from the root", word)
+		}
+	}
+	run := newRunCommand(lang.New(lang.English))
+	if err := run.ParseFlags([]string{"--bot", " b1 "}); err != nil {
+		t.Fatal(err)
+	}
+	if got := resumeFlags(run.Flags()); !slices.Equal(got, []string{"--bot=b1"}) {
+		t.Errorf("flags %q", got)
 	}
 }
 
