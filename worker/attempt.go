@@ -252,8 +252,8 @@ func reply(a manta.Answer) pace.Reply {
 	}
 	// Most answers have no such header, and looking for each of them in turn
 	// would cost more than all else that is done here.
-	for name := range a.Header {
-		if name == "Retry-After" || strings.Contains(strings.ToLower(name), "limit") {
+	for name := range a.Header { // as net/http spells them: X-Ratelimit-Limit
+		if name == "Retry-After" || strings.Contains(name, "limit") {
 			p.Hint = pace.ParseHint(a.Header.Values, a.Received)
 			break
 		}

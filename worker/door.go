@@ -134,6 +134,9 @@ func (d *door) open() {
 	if len(d.queue) == 0 {
 		return
 	}
+	if d.behind > d.most/2 { // whatever the pace: there are no more places than that
+		return
+	}
 	places := d.places()
 	if d.behind > places/2 || d.behind >= places {
 		return

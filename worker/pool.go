@@ -27,7 +27,7 @@ import (
 // in flight: the others have their intents recorded, wait for the bucket or sit
 // out a back-off, so that neither the disk nor a few slow rows idle the
 // connection.
-const rowsPerRequest = 7
+const rowsPerRequest = 13
 
 // places is how many rows the pool holds, and so how many requests may be open
 // at once, stalled ones included. However few may be in flight, rows that wait

@@ -161,7 +161,7 @@ func (s *State) cap() {
 }
 
 // pace is the rate at which the bucket is to let through; 0: any.
-func (s State) pace() float64 {
+func (s *State) pace() float64 {
 	r := s.Rate
 	if s.room > 0 {
 		r = 0

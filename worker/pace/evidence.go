@@ -38,7 +38,7 @@ const (
 )
 
 // add takes in a reply, which made after of before.
-func (e *evidence) add(before, after State, p pass, r Reply, now time.Time) {
+func (e *evidence) add(before, after *State, p *pass, r Reply, now time.Time) {
 	if e.began.IsZero() {
 		e.began, e.since = p.sent, p.sent
 	}

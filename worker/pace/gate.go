@@ -42,7 +42,7 @@ func newGate(o Options, now time.Time) *gate {
 	return &gate{
 		law:         law,
 		pace:        law.pace(),
-		bucket:      rate.NewLimiter(limit(law.pace()), burst(law)),
+		bucket:      rate.NewLimiter(limit(law.pace()), burst(&law)),
 		concurrency: max(1, o.Concurrency),
 		seen:        evidence{known: o.Memory.Settled},
 	}
@@ -58,7 +58,7 @@ func limit(r float64) rate.Limit {
 
 // burst is the depth of our bucket. Ten milliseconds' worth makes up for
 // timers that fire late, which at depth 1 would lose tokens.
-func burst(s State) int {
+func burst(s *State) int {
 	return 1 + int(s.pace()/100)
 }
 
@@ -126,7 +126,7 @@ func (l *sendLog) at(i int) time.Time {
 }
 
 // soon is about how many requests may leave within d, as far as pace and latency
-// tell: at least one, at most six for each that may be in flight.
+// tell: at least one, at most twelve for each that may be in flight.
 func (g *gate) soon(d time.Duration) int {
 	flight := min(g.concurrency, g.law.allowed)
 	if g.law.room > 0 {
@@ -139,7 +139,7 @@ func (g *gate) soon(d time.Duration) int {
 	if g.took > 0 {
 		due = min(due, float64(flight)*float64(d)/float64(g.took))
 	}
-	return max(1, int(min(due, float64(6*flight))))
+	return max(1, int(min(due, float64(12*flight))))
 }
 
 func (g *gate) unreserve(now time.Time) {
@@ -198,7 +198,7 @@ func (g *gate) reply(p *pass, r Reply, now time.Time) (d Decision, changed bool)
 		// One that asked after a silence and stalled has no say once another has found out.
 		Stale: p.stop != before.Stops || p.sent.Before(before.resumed),
 	}, now)
-	g.seen.add(before, g.law, *p, r, now)
+	g.seen.add(&before, &g.law, p, r, now)
 	g.adjust(now)
 	if g.law.Stops != before.Stops {
 		g.fresh = 0
@@ -218,7 +218,7 @@ func (g *gate) adjust(now time.Time) {
 		g.pace = pace
 		g.unreserve(now)
 		g.bucket.SetLimitAt(now, limit(pace))
-		g.bucket.SetBurstAt(now, burst(g.law))
+		g.bucket.SetBurstAt(now, burst(&g.law))
 	}
 }
 

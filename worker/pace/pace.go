@@ -190,7 +190,7 @@ func (p *Pacer) Expect(rows int) {
 }
 
 // Soon is about how many requests may leave within d, as far as pace and latency
-// tell: at least one, at most six for each that may be in flight.
+// tell: at least one, at most twelve for each that may be in flight.
 func (p *Pacer) Soon(d time.Duration) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

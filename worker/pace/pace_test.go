@@ -356,7 +356,7 @@ func TestSoon(t *testing.T) {
 		rate        float64
 		concurrency int
 		want        int
-	}{{1e6, 32, 6 * 32}, {1e6, 1, 6}, {40, 32, 10}, {0.1, 32, 1}} {
+	}{{1e6, 32, 12 * 32}, {1e6, 1, 12}, {40, 32, 10}, {0.1, 32, 1}} {
 		if n := pace.New(pace.Options{Rate: tt.rate, Concurrency: tt.concurrency}).Soon(250 * time.Millisecond); n != tt.want {
 			t.Errorf("at %v a second and %d in flight: %d within a quarter of a second, want %d", tt.rate, tt.concurrency, n, tt.want)
 		}
