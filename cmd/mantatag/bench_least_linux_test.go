@@ -22,11 +22,12 @@ import (
 // leastLoop is the bare loop, at a transport without an http.Client as in a run,
 // with little of what a run must do besides: it reads its rows from the input, gives
 // each request a time-out and an id, reads the answer, appends intent and outcome to
-// a journal, and writes the rows with their outcomes when all is done. With kept it
-// keeps a request's place until its outcome is written. It promises less than a run
-// does, since it waits for no intent to be durable, and does none of the rest: no
-// pacing, no outage, no stall, no duplicates, no progress, no page.
-func leastLoop(b *testing.B, url, input, dir string, kept bool) {
+// a journal, and writes the rows with their outcomes when all is done. With promised
+// it waits for each intent to be durable, as many of them ahead as a run has, and keeps
+// a request's place until its outcome is written: so it promises of each row what a run
+// does. It does none of the rest: no pacing, no outage, no stall, no duplicates, no
+// progress, no page.
+func leastLoop(b *testing.B, url, input, dir string, promised bool) {
 	type sent struct {
 		cells []string
 		n     int64
@@ -48,10 +49,16 @@ func leastLoop(b *testing.B, url, input, dir string, kept bool) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	tag := func(row sent, id string) error {
-		about := journal.Entry{Kind: journal.Intent, Key: key(row.cells), Row: row.n, Attempts: 1, At: time.Now(), Request: id}
-		if err := j.Append(about, nil); err != nil {
-			return err
+	id := func(row sent) string { return "abcdefghij-" + strconv.FormatInt(row.n, 10) }
+	intent := func(row sent) journal.Entry {
+		return journal.Entry{Kind: journal.Intent, Key: key(row.cells), Row: row.n, Attempts: 1, At: time.Now(), Request: id(row)}
+	}
+	tag := func(row sent) error {
+		about := intent(row)
+		if !promised {
+			if err := j.Append(about, nil); err != nil {
+				return err
+			}
 		}
 		body, err := json.Marshal(struct {
 			Secret string `json:"secret"`
@@ -67,7 +74,7 @@ func leastLoop(b *testing.B, url, input, dir string, kept bool) {
 			return err
 		}
 		req.URL, req.Host = to.URL, to.Host
-		req.Header = http.Header{"Authorization": {"Bearer t"}, "Content-Type": {"application/json"}, "X-Request-Id": {id}}
+		req.Header = http.Header{"Authorization": {"Bearer t"}, "Content-Type": {"application/json"}, "X-Request-Id": {about.Request}}
 		res, err := transport.RoundTrip(req)
 		if err != nil {
 			return err
@@ -77,7 +84,7 @@ func leastLoop(b *testing.B, url, input, dir string, kept bool) {
 			return fmt.Errorf("no success: %s, %v", answer, err)
 		}
 		about.Kind, about.At, about.Status, about.Request = journal.Succeeded, time.Now(), res.StatusCode, ""
-		if !kept {
+		if !promised {
 			return j.Append(about, nil)
 		}
 		written := make(chan error, 1)
@@ -87,18 +94,56 @@ func leastLoop(b *testing.B, url, input, dir string, kept bool) {
 		j.Hurry()
 		return <-written
 	}
-	next := make(chan sent, 32)
+	const ahead = 12 * 32            // rows with an intent on disk, half of which are let in at once
+	next := make(chan sent, 2*ahead) // never full: those who let in may not wait
+	groups := make(chan struct{}, 2)
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
 			for row := range next {
-				if err := tag(row, "abcdefghij-"+strconv.FormatInt(row.n, 10)); err != nil {
+				if promised && row.n%(ahead/2) == 0 {
+					<-groups
+				}
+				if err := tag(row); err != nil {
 					b.Error(err)
 				}
 			}
 		})
 	}
-	eachRow(b, input, func(n int64, cells []string) { next <- sent{cells, n} })
+	var group []sent
+	var let sync.WaitGroup
+	letIn := func() {
+		if len(group) == 0 {
+			return
+		}
+		rows, intents := group, make([]journal.Entry, 0, len(group))
+		for _, row := range rows {
+			intents = append(intents, intent(row))
+		}
+		group = nil
+		let.Add(1)
+		if err := j.Intend(intents, func(error) { // which Flush tells
+			defer let.Done()
+			for _, row := range rows {
+				next <- row
+			}
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	eachRow(b, input, func(n int64, cells []string) {
+		row := sent{cells, n}
+		if !promised {
+			next <- row
+			return
+		}
+		if group = append(group, row); n%(ahead/2) == 0 {
+			groups <- struct{}{}
+			letIn()
+		}
+	})
+	letIn()
+	let.Wait()
 	close(next)
 	wg.Wait()
 	if err := j.Flush(); err != nil {
