@@ -141,3 +141,20 @@ func TestIntentsThroughAPause(t *testing.T) {
 		})
 	}
 }
+
+// A stall that is noticed as the last row in the pool ends must not take its worker
+// away: nobody would be there for the next one.
+func TestLateStallKeepsTheWorker(t *testing.T) {
+	r := &run{Pool: &Pool{Concurrency: 2}, ready: make(chan *attempts, 1)}
+	r.outage = newOutage(t.Context(), 2, time.Minute, func(string) {}, func(bool, string) {})
+	r.door = newDoor(t.Context(), 2, func(_ []journal.Entry, durable func(error)) error { durable(nil); return nil },
+		func() int { return 2 }, func(*attempts, error) {})
+	row := new(attempts)
+	r.outage.rowIn()
+	r.door.enter(row)
+	r.out(row)     // what its worker does last, but for a look
+	r.replace(row) // at whether another took its place
+	if row.replaced.Load() {
+		t.Error("the worker goes, and no other came")
+	}
+}

@@ -197,9 +197,11 @@ func (r *run) start() {
 // replace starts a worker in the place of that of a row which waits for anything
 // else than its turn. It ends with the row.
 func (r *run) replace(a *attempts) {
-	if !a.replaced.Swap(true) {
-		r.door.whileAny(r.start)
-	}
+	r.door.whileAny(func() {
+		if !a.replaced.Swap(true) {
+			r.start()
+		}
+	})
 }
 
 // letIn gives a row whose intent is durable to a worker. Of one that is not to be

@@ -254,7 +254,7 @@ func resumeFlags(flags *pflag.FlagSet, without ...string) []string {
 			for _, pair := range columns.pairs() {
 				words = append(words, "--"+f.Name+"="+pair)
 			}
-		case f.Value.String() == f.NoOptDefVal:
+		case f.NoOptDefVal != "" && f.Value.String() == f.NoOptDefVal:
 			words = append(words, "--"+f.Name)
 		case f.Name == "bot":
 			words = append(words, "--bot="+strings.TrimSpace(f.Value.String()))
@@ -272,13 +272,18 @@ func (o *runOptions) keptFlags(flags *pflag.FlagSet) []string {
 	paths := []string{"token-file", "secret-file", "metrics-file", "state-dir"}
 	kept := resumeFlags(flags, append(paths, "job")...)
 	for _, name := range paths {
-		if f := flags.Lookup(name); f.Changed {
-			path, err := filepath.Abs(f.Value.String())
-			if err != nil {
+		f := flags.Lookup(name)
+		if !f.Changed {
+			continue
+		}
+		path := f.Value.String()
+		if path != "" { // as of a variable that is not set
+			var err error
+			if path, err = filepath.Abs(path); err != nil {
 				return nil
 			}
-			kept = append(kept, "--"+name+"="+path)
 		}
+		kept = append(kept, "--"+name+"="+path)
 	}
 	for name, env := range map[string]string{"bot": "MANTATAG_BOT_ID", "api-url": "MANTATAG_API_URL"} {
 		if value := strings.TrimSpace(os.Getenv(env)); value != "" && !o.sandbox && !flags.Changed(name) {

@@ -22,6 +22,7 @@ func TestResumeCommand(t *testing.T) {
 		{"--map tagid=x --map clientId=y a.csv", "--map=clientId=y --map=tagId=x a.csv"},
 		{"--lang zh-tw --rate 1/m --stop-at 6:00 --in-doubt hold a.csv", "--lang=zh-TW --rate=1/m --stop-at=06:00 --in-doubt=hold a.csv"},
 		{"--timeout 90s -- -a.csv", "--timeout=1m30s -- -a.csv"},
+		{"--tag= --platform= --bot=B a.csv", "--tag= --platform= --bot=B a.csv"},
 	} {
 		root := newRootCommand(lang.New(lang.English))
 		run, args, err := root.Find(append([]string{"run"}, strings.Fields(c.given)...))
@@ -57,6 +58,20 @@ func TestCommandForAnyFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := resumeFlags(run.Flags()); !slices.Equal(got, []string{"--bot=b1"}) {
+		t.Errorf("flags %q", got)
+	}
+}
+
+// An empty path, as of a variable that is not set, stays one.
+func TestKeptFlagsOfNoPath(t *testing.T) {
+	t.Setenv("MANTATAG_BOT_ID", "")
+	t.Setenv("MANTATAG_API_URL", "")
+	var o runOptions
+	run := newRunCommand(lang.New(lang.English))
+	if err := run.ParseFlags([]string{"--metrics-file=", "--state-dir=", "--tag=9"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.keptFlags(run.Flags()); !slices.Equal(got, []string{"--metrics-file=", "--state-dir=", "--tag=9"}) {
 		t.Errorf("flags %q", got)
 	}
 }
