@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,22 +29,26 @@ func expiry(token string) time.Time {
 	return time.Unix(int64(claims.Exp), 0)
 }
 
-// watchExpiry warns, once and as soon as it can be known, that the token
-// expires before the run is likely to end.
-func (s *session) watchExpiry(ctx context.Context, p *progress) {
-	exp := expiry(s.api.cred.Token)
-	if exp.Before(time.Now()) || s.renew {
-		return // it does not say, or greet has said it, or it does not matter
+// watchExpiry warns, once of each token that is in use and as soon as it can be
+// known, that it expires before the run is likely to end.
+func (s *session) watchExpiry(ctx context.Context, p *progress, inUse *atomic.Pointer[string]) {
+	if s.renew {
+		return
 	}
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
+	var done *string // there is nothing to say, or no more, of this one
 	for began := time.Now(); ; {
-		now := time.Now()
-		if end := p.end(now, now.Sub(began)); end.After(exp) {
+		now, token := time.Now(), inUse.Load()
+		exp := expiry(*token)
+		if exp.Before(now) {
+			done = token // it does not say, or greet has said it
+		}
+		if end := p.end(now, now.Sub(began)); end.After(exp) && token != done {
+			done = token
 			s.log.Warn().Time("exp", exp).Time("expected_end", end).Msg(s.lang.Say(
 				"the token expires on %[1]s and the run is likely to take until %[2]s: put a new pair into place before that, or the run stops there and goes on when it is run again",
 				clock(exp), clock(end)))
-			return
 		}
 		select {
 		case <-ctx.Done():

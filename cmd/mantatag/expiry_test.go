@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,13 +52,16 @@ func TestExpiryWarning(t *testing.T) {
 		rate  float64       // fixed or learned
 		renew bool
 		at    time.Duration // of the warning; -1: none
+		later time.Duration // when the token that is in use after five seconds and a half expires; 0: there is none
 	}{
-		{"fixed rate, early", 10 * time.Minute, 10, false, 0},
-		{"measured rate", 10 * time.Minute, 0, false, rateOver},
-		{"long enough", 30 * time.Minute, 10, false, -1},
-		{"does not say", 0, 10, false, -1},
-		{"past, which is said elsewhere", -time.Hour, 10, false, -1},
-		{"renewed by the run", 10 * time.Minute, 10, true, -1},
+		{"fixed rate, early", 10 * time.Minute, 10, false, 0, 0},
+		{"measured rate", 10 * time.Minute, 0, false, rateOver, 0},
+		{"long enough", 30 * time.Minute, 10, false, -1, 0},
+		{"does not say", 0, 10, false, -1, 0},
+		{"past, which is said elsewhere", -time.Hour, 10, false, -1, 0},
+		{"renewed by the run", 10 * time.Minute, 10, true, -1, 0},
+		{"exchanged", 10 * time.Minute, 0, false, -1, 30 * time.Minute},
+		{"exchanged, and warned of", 0, 10, false, 6 * time.Second, 10 * time.Minute},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			token := jwt(`{}`)
@@ -78,6 +82,14 @@ func TestExpiryWarning(t *testing.T) {
 			p.total.Store(10_000)
 			ctx, cancel := context.WithTimeout(t.Context(), 10_000/10*time.Second)
 			defer cancel()
+			var inUse atomic.Pointer[string]
+			inUse.Store(&token)
+			if tt.later != 0 {
+				time.AfterFunc(5500*time.Millisecond, func() {
+					other := jwt(fmt.Sprintf(`{"exp":%d}`, start.Add(tt.later).Unix()))
+					inUse.Store(&other)
+				})
+			}
 			go func() {
 				for range 10_000 {
 					time.Sleep(100 * time.Millisecond)
@@ -85,7 +97,7 @@ func TestExpiryWarning(t *testing.T) {
 					p.done.Add(1)
 				}
 			}()
-			s.watchExpiry(ctx, p)
+			s.watchExpiry(ctx, p, &inUse)
 			if n := strings.Count(said.String(), "the token expires on"); n > 1 || (n == 1) != (tt.at >= 0) {
 				t.Errorf("%s: %d warnings", tt.name, n)
 			}

@@ -55,8 +55,12 @@ func (s *session) recall() pace.Memory {
 	return m
 }
 
-// remember keeps what this run learned, for tomorrow's.
+// remember keeps what this run learned, for tomorrow's. One that sent nothing only
+// repeats what the run before it had learned, without how.
 func (s *session) remember(m pace.Memory) {
+	if m.Accepted+m.Refused == 0 {
+		return
+	}
 	if store := s.memory(); store != nil {
 		if err := store.Save(m); err != nil {
 			s.log.Warn().Msg(s.lang.Say("what this run learned of the rate limit cannot be kept for the next: %[1]v", err))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -110,13 +111,22 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 
 	sending, sent := context.WithCancel(intake)
 	done := make(chan struct{})
+	var token atomic.Pointer[string] // in use
+	token.Store(&s.api.cred.Token)
+	renew := func(ctx context.Context, used manta.Credentials, answer manta.Answer) (manta.Credentials, error) {
+		fresh, err := s.login.renew(ctx, used, answer)
+		if err == nil {
+			token.Store(&fresh.Token)
+		}
+		return fresh, err
+	}
 	var beside sync.WaitGroup
 	beside.Go(func() { shown.show(s.terminal, s.bar, done) })
 	// Counting reads the whole input beside the run: it is for those who wait.
 	count := sync.OnceFunc(func() {
 		beside.Go(func() {
 			s.count(sending, shown, pacer)
-			s.watchExpiry(sending, shown)
+			s.watchExpiry(sending, shown, &token)
 		})
 	})
 	notify := func(e worker.Event) {
@@ -132,7 +142,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		Pace: pacer, Journal: s.journal, Host: s.api.host, Bot: s.api.bot,
 		Concurrency: s.concurrency, Attempts: s.retries, OutageTimeout: s.outageTimeout,
 		StopAfterFailures: s.stopAfterFailures, RetryFailed: s.retryFailed, HoldInDoubt: s.inDoubt == "hold",
-		Credentials: s.api.cred, Renew: s.login.renew, Say: s.lang.Say, Notify: notify,
+		Credentials: s.api.cred, Renew: renew, Say: s.lang.Say, Notify: notify,
 	}
 	// Requests in flight are not cut off by a first signal: they end by
 	// themselves within --timeout.

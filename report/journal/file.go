@@ -68,15 +68,25 @@ func inUse(err error) bool {
 	return runtime.GOOS == "windows" && (errors.Is(err, accessDenied) || errors.Is(err, sharingViolation))
 }
 
-// makeDir makes the folder of a job, and its name durable, if it is not there.
+// makeDir makes the folder of a job and those above it, as far as they are not
+// there, and their names durable.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	above := filepath.Dir(dir)
+	if above != dir {
+		if err := makeDir(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, os.ErrExist) { // another run has just made it
+			return nil
+		}
 		return err
 	}
-	return SyncDir(filepath.Dir(dir))
+	return SyncDir(above)
 }
 
 // lockWait is how long a busy lock is tried for. Running may hold it for a

@@ -183,7 +183,7 @@ func (s *scanner) string(member string, raw *[]byte, limit int) bool {
 				return 1 < i && i-1 <= limit
 			}
 			text, ok := unquote(*raw)
-			return ok && text != "" && len(text) <= limit && string(appendString(nil, text)) == string(*raw)
+			return ok && text != "" && len(text) <= limit
 		case c < ' ' || c > '~':
 			plain = false
 		}
