@@ -33,8 +33,9 @@ type tally struct {
 	Rows     Rows   `json:"rows"`
 	InDoubt  int64  `json:"in_doubt"`
 
-	Unanswered   int64 `json:"unanswered"`    // of those in doubt: nothing was recorded after the last request
-	PendingDoubt int64 `json:"pending_doubt"` // of those in doubt: pending
+	PendingDoubt  int64 `json:"pending_doubt"`  // of those in doubt: pending
+	InFlight      int64 `json:"in_flight"`      // sent by a run that goes on, and not in doubt
+	PendingFlight int64 `json:"pending_flight"` // of these: pending
 
 	// Unrecorded rows have an outcome that is not the journal's: they cannot be
 	// sent, or are held back. Each run finds them anew.
@@ -47,7 +48,7 @@ type tally struct {
 }
 
 // count counts a row, or a mapping, by what became of it.
-func (t *tally) count(kind journal.Kind, inDoubt, unanswered bool) {
+func (t *tally) count(kind journal.Kind, inDoubt, inFlight bool) {
 	t.Rows.Read++
 	pending := false
 	switch kind {
@@ -61,15 +62,16 @@ func (t *tally) count(kind journal.Kind, inDoubt, unanswered bool) {
 		t.Rows.Pending++
 		pending = true
 	}
-	if !inDoubt {
+	all, waiting := &t.InDoubt, &t.PendingDoubt
+	switch {
+	case inFlight:
+		all, waiting = &t.InFlight, &t.PendingFlight
+	case !inDoubt:
 		return
 	}
-	t.InDoubt++
-	if unanswered {
-		t.Unanswered++
-	}
+	*all++
 	if pending {
-		t.PendingDoubt++
+		*waiting++
 	}
 }
 
@@ -166,13 +168,13 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 		return o, nil
 	}
 	key := journal.NewKey(f.host, f.src.Bot, row.TagID, row.ClientID, row.Platform, row.PlatformClientID)
-	ref := f.src.Journal.Ask(key, row.Number)
+	ref := f.src.standing(f.src.Journal.Ask(key, row.Number))
 	first := ref.First
 	o, err := f.outcome(ref)
 	if err != nil {
 		return o, err
 	}
-	f.tally.count(o.kind, o.inDoubt, ref.Unanswered)
+	f.tally.count(o.kind, o.inDoubt, ref.InFlight)
 	switch {
 	case o.kind == journal.None:
 	case !o.recorded:
@@ -188,6 +190,14 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 		o.reason = words(f.src.Say).sameAs(first, o.reason)
 	}
 	return o, nil
+}
+
+// standing is what is known of a mapping now: while a run goes on, what it has in
+// flight is not in doubt yet, and when none does, nothing is in flight.
+func (s Source) standing(ref journal.Ref) journal.Ref {
+	ref.InFlight = ref.InFlight && s.Running
+	ref.InDoubt = ref.InDoubt && !ref.InFlight
+	return ref
 }
 
 // outcome is that of a mapping. A pending one has only its doubt.

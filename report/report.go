@@ -33,6 +33,9 @@ type Source struct {
 	// to send them again.
 	HoldInDoubt bool
 
+	// Running says that a run of the job goes on in another process.
+	Running bool
+
 	// StoppedBy and Message are why the run ended, for when the journal could
 	// not record it. If StoppedBy is empty, they are taken from the journal's
 	// last session. Terminated says that the interrupt was a SIGTERM or
@@ -164,7 +167,8 @@ func Recorded(ctx context.Context, s Source) (Summary, error) {
 	st := newState(s)
 	f := newFold(s, st, ingest.Layout{})
 	for _, ref := range s.Journal.All() {
-		f.tally.count(ref.State, ref.InDoubt, ref.Unanswered)
+		ref = s.standing(ref)
+		f.tally.count(ref.State, ref.InDoubt, ref.InFlight)
 	}
 	err := f.session(ctx)
 	return st.summary(s, f.tally), err

@@ -49,6 +49,7 @@ type origin struct {
 	Host, Bot   string
 	Language    string
 	HoldInDoubt bool
+	Running     bool
 	StoppedBy   string
 	Ended       bool
 
@@ -191,6 +192,7 @@ func (st *state) digest(s Source) string {
 		Bot:         s.Bot,
 		Language:    st.words.say("lang"),
 		HoldInDoubt: s.HoldInDoubt,
+		Running:     s.Running,
 		StoppedBy:   st.last.StoppedBy,
 		Ended:       !st.last.End.IsZero(),
 	}

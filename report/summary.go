@@ -36,10 +36,9 @@ type Summary struct {
 	// ElapsedSeconds lasts to the last entry of a run that was not finished.
 	ElapsedSeconds float64 `json:"elapsed_seconds"`
 
-	// Of the rows in doubt: those of whose last request nothing was recorded,
-	// which are in flight while a run goes on, and those that are pending.
-	Unanswered   int64 `json:"-"`
-	PendingDoubt int64 `json:"-"`
+	PendingDoubt  int64 `json:"-"` // of the rows in doubt: pending
+	InFlight      int64 `json:"-"` // rows that a run has sent, and goes on: not in doubt
+	PendingFlight int64 `json:"-"` // of these: pending
 
 	Unsendable int64 `json:"-"` // of the failed rows: never sent, since they cannot be
 }
@@ -135,7 +134,7 @@ func (st *state) summary(s Source, t tally) Summary {
 		Sessions:  len(st.sessions),
 		StartedAt: st.last.Begin,
 	}
-	sum.Unanswered, sum.PendingDoubt, sum.Unsendable = t.Unanswered, t.PendingDoubt, t.Unsendable
+	sum.PendingDoubt, sum.InFlight, sum.PendingFlight, sum.Unsendable = t.PendingDoubt, t.InFlight, t.PendingFlight, t.Unsendable
 	if t.Whole {
 		sum.Input.Rows = &t.Input
 		if t.Rows.Pending == 0 {

@@ -107,21 +107,14 @@ type standing struct {
 	recorded  bool // these rows are those of the journal, as the input is not there
 }
 
-// standingOf is how a job stands: what has no answer while a run goes on is not
-// in doubt yet.
+// standingOf is how a job stands.
 func standingOf(dir string, summary report.Summary) standing {
-	s := standing{Summary: summary, Running: journal.Running(dir)}
-	if s.Running {
-		s.InFlight = s.Unanswered
-		s.InDoubt -= s.InFlight
-	}
-	return s
+	return standing{Summary: summary, Running: journal.Running(dir), InFlight: summary.InFlight}
 }
 
 // sayPending says what pending rows are: those that were sent are not untried.
 func sayPending(l *lang.Language, s standing) string {
-	flying := min(s.InFlight, s.PendingDoubt)
-	switch doubt := s.PendingDoubt - flying; {
+	switch doubt, flying := s.PendingDoubt, s.PendingFlight; {
 	case doubt == s.Rows.Pending:
 		return l.Say("sent, or about to be, without an answer of the API's own")
 	case doubt > 0:
@@ -191,7 +184,7 @@ func viewJob(l *lang.Language, dir string) (report.Source, journal.Session, erro
 	last := sessions[len(sessions)-1]
 	return report.Source{
 		Journal: j, Input: last.Input, Bot: last.Bot, Program: version(), HoldInDoubt: last.Params.HoldInDoubt,
-		Options: optionsOf(last.Params, last.Bot), Say: l.Named,
+		Options: optionsOf(last.Params, last.Bot), Say: l.Named, Running: last.End.IsZero() && journal.Running(dir),
 	}, last, nil
 }
 

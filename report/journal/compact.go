@@ -87,7 +87,7 @@ func (j *Journal) writeCompact(temp string, r *replay, openFile OpenFile) (size 
 			continue
 		}
 		s, _ := j.index.find(l.Key)
-		ref := s.ref()
+		ref := j.index.ref(s)
 		switch open := ref.State == Intent; {
 		case open && l.Kind == Intent:
 			unanswered[l.Key] = l.entry()

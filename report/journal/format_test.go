@@ -62,6 +62,7 @@ func TestKeysTellFieldsApart(t *testing.T) {
 		seen[k] = true
 	}
 }
+
 // A build whose Unicode tables are older or newer escapes other characters.
 func TestAnotherSpelling(t *testing.T) {
 	e := Entry{Kind: Failed, At: noon, Row: 1, Reason: "x😀"}

@@ -15,8 +15,9 @@ type Ref struct {
 	InDoubt bool
 
 	// Unanswered says that the last request for the mapping has no entry after
-	// its intent: it is in flight, unless the run was cut off.
-	Unanswered bool
+	// its intent; InFlight, that it is of the last run, too, and so on its way
+	// while that goes on.
+	Unanswered, InFlight bool
 
 	// First is the first row of the present reading of the input that asked
 	// for the mapping (see Journal.Ask); 0: none yet.
@@ -32,9 +33,10 @@ type Ref struct {
 // the order in which their keys came, and are found through a hash table of
 // slot numbers. Keys are parts of a SHA-256, so their own bits are the hash.
 type index struct {
-	chunks []*[chunkSize]slot
-	n      uint32   // slots in use
-	table  []uint32 // open addressing; number of the slot plus one, 0: free
+	chunks  []*[chunkSize]slot
+	n       uint32   // slots in use
+	session uint32   // the number of the last run
+	table   []uint32 // open addressing; number of the slot plus one, 0: free
 }
 
 const chunkSize = 1 << 11
@@ -45,7 +47,7 @@ type slot struct {
 	key   Key
 	row   uint32
 	place uint32 // low bits of the offset
-	bits  uint32 // from the lowest: state 4, state before an intent 4, in doubt 1, unused 7, high bits of the offset 16
+	bits  uint32 // from the lowest: state 4, state before an intent 4, in doubt 1, low bits of the intent's session 7, high bits of the offset 16
 }
 
 const maxRow = 1<<32 - 1
@@ -58,6 +60,10 @@ func (s *slot) offset() int64 { return int64(s.bits>>16)<<32 | int64(s.place) }
 // retried reports whether the last entry is the intent to try a failure again.
 func (s *slot) retried() bool { return s.state() == Intent && s.before() == Failed }
 
+// of reports whether the last entry is an intent of that session. One of 128 sessions
+// before would count as well: a mapping in doubt that so many runs have held back.
+func (s *slot) of(session uint32) bool { return s.state() == Intent && s.bits>>9&127 == session&127 }
+
 func (s *slot) set(state, before Kind, inDoubt bool, offset int64) {
 	s.bits = uint32(state) | uint32(before)<<4 | uint32(offset>>32)<<16
 	if inDoubt {
@@ -66,7 +72,8 @@ func (s *slot) set(state, before Kind, inDoubt bool, offset int64) {
 	s.place = uint32(offset)
 }
 
-func (s *slot) ref() Ref {
+// ref is what a slot of x holds.
+func (x *index) ref(s *slot) Ref {
 	state := s.state()
 	if s.retried() {
 		state = Failed
@@ -75,6 +82,7 @@ func (s *slot) ref() Ref {
 		State:      state,
 		InDoubt:    s.inDoubt() || s.state() == Intent,
 		Unanswered: s.state() == Intent,
+		InFlight:   s.of(x.session),
 		First:      int64(s.row),
 		Offset:     s.offset(),
 	}
@@ -139,7 +147,7 @@ func (x *index) grow() {
 // anyDoubt reports whether any mapping is in doubt.
 func (x *index) anyDoubt() bool {
 	for i := range x.n {
-		if x.slot(i).ref().InDoubt {
+		if x.ref(x.slot(i)).InDoubt {
 			return true
 		}
 	}
@@ -149,7 +157,7 @@ func (x *index) anyDoubt() bool {
 // reset empties the index and keeps its memory.
 func (x *index) reset() {
 	clear(x.table)
-	x.n = 0
+	x.n, x.session = 0, 0
 }
 
 // apply moves the state of a mapping on by an entry that lies at offset. The
@@ -165,6 +173,7 @@ func (x *index) apply(kind Kind, k Key, inDoubt bool, offset int64) {
 			before = Failed
 		}
 		s.set(Intent, before, doubt || state == Intent, s.offset())
+		s.bits |= x.session & 127 << 9
 	case Unsent:
 		if state == Intent {
 			state = s.before()

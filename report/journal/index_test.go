@@ -38,7 +38,7 @@ func TestIndexAgainstMap(t *testing.T) {
 			t.Errorf("%d keys, want %d", x.n, len(want))
 		}
 		for k, r := range want {
-			if s, _ := x.find(k); s == nil || s.ref() != r {
+			if s, _ := x.find(k); s == nil || x.ref(s) != r {
 				t.Fatalf("%v: %+v, want %+v", k, s, r)
 			}
 		}

@@ -291,7 +291,7 @@ func (j *Journal) Lookup(k Key) Ref {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if s, _ := j.index.find(k); s != nil {
-		return s.ref()
+		return j.index.ref(s)
 	}
 	return Ref{}
 }
@@ -306,7 +306,7 @@ func (j *Journal) Ask(k Key, row int64) Ref {
 	if s.row == 0 {
 		s.row = uint32(min(row, maxRow))
 	}
-	return s.ref()
+	return j.index.ref(s)
 }
 
 // All goes through the mappings that the journal knows of, in no order that
@@ -320,11 +320,12 @@ func (j *Journal) All() iter.Seq2[Key, Ref] {
 				return
 			}
 			s := *j.index.slot(i)
+			ref := j.index.ref(&s)
 			j.mu.Unlock()
 			if s.state() == None && !s.inDoubt() {
 				continue // only asked for
 			}
-			if !yield(s.key, s.ref()) {
+			if !yield(s.key, ref) {
 				return
 			}
 		}

@@ -174,6 +174,7 @@ func (r *replay) take(text []byte, offset int64, look bool, l *line) (synced int
 	switch number := s.Session.Number; {
 	case number > last:
 		r.sessions = append(r.sessions, session{s.Session, offset + int64(len(text)) + 1})
+		r.index.session = uint32(number)
 	case number == last && n > 0:
 		r.sessions[n-1].Session = s.Session
 	default:

@@ -116,6 +116,7 @@ func (j *Journal) Begin(s Session) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.sessions = append(j.sessions, session{s, end})
+	j.index.session = uint32(s.Number)
 	return nil
 }
 
