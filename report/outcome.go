@@ -26,6 +26,15 @@ type form interface {
 	line(*ingest.Row, *outcome) []byte
 }
 
+// formOf is how the outcome files of an input are written, and how their names end,
+// and do not.
+func formOf(l ingest.Layout) (f form, ext, other string) {
+	if l.Format == ingest.NDJSON {
+		return &ndjsonForm{}, ".ndjson", ".csv"
+	}
+	return newCSVForm(l), ".csv", ".ndjson"
+}
+
 // outcomeFiles are the three files of rows by outcome. All three always exist
 // afterwards, empty but for the header where there is no such row, so that
 // none is left from an earlier run and scripts need not ask.
@@ -37,14 +46,8 @@ type outcomeFiles struct {
 }
 
 func newOutcomeFiles(d *disk, dir string, l ingest.Layout) *outcomeFiles {
-	o := &outcomeFiles{disk: d}
-	ext, other := ".csv", ".ndjson"
-	if l.Format == ingest.NDJSON {
-		ext, other = other, ext
-		o.form = &ndjsonForm{}
-	} else {
-		o.form = newCSVForm(l)
-	}
+	form, ext, other := formOf(l)
+	o := &outcomeFiles{disk: d, form: form}
 	for i, k := range outcomeKinds {
 		o.files[i] = d.file(filepath.Join(dir, k.String()+ext))
 		o.stale[i] = filepath.Join(dir, k.String()+other)

@@ -26,12 +26,8 @@ type Rejects struct {
 
 // NewRejects begins a table in the file with that path; say is as in [Source].
 func NewRejects(path string, l ingest.Layout, say func(id string, args ...any) string) *Rejects {
-	r := &Rejects{file: realDisk.file(path), words: say, at: time.Now().UTC().Truncate(time.Millisecond)}
-	if l.Format == ingest.NDJSON {
-		r.form = &ndjsonForm{}
-	} else {
-		r.form = newCSVForm(l)
-	}
+	form, _, _ := formOf(l)
+	r := &Rejects{form: form, file: realDisk.file(path), words: say, at: time.Now().UTC().Truncate(time.Millisecond)}
 	r.file.write(r.form.header())
 	return r
 }

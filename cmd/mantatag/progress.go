@@ -40,6 +40,7 @@ type progress struct {
 
 	// Of this run alone.
 	settled, sent, throttled atomic.Int64
+	proven                   atomic.Bool  // the API has taken or refused a row in this run
 	again                    atomic.Int64 // rows sent that an earlier run had left in doubt
 
 	outage atomic.Pointer[worker.Outage] // nil: none is on
@@ -78,8 +79,11 @@ func (p *progress) note(e worker.Event) {
 			p.again.Add(1)
 		}
 	case worker.Answered:
-		if e.Answer.Class == manta.Throttled {
+		switch e.Answer.Class {
+		case manta.Throttled:
 			p.throttled.Add(1)
+		case manta.Tagged, manta.RowRefused:
+			p.proven.Store(true)
 		}
 		if e.Answer.Class != manta.Tagged {
 			p.log.Debug().Int64("row", e.Row.Number).Str("request", e.Request).Int("status", e.Answer.Status).Int("code", e.Answer.Code).
@@ -96,7 +100,11 @@ func (p *progress) note(e worker.Event) {
 			}
 		}
 	case worker.OutageBegan:
-		p.log.Warn().Msg(p.lang.Say("the API is not answering properly (%[1]s): pausing, and trying one request at a time", e.Message))
+		sentence := p.lang.Say("the API is not answering properly (%[1]s): pausing, and trying one request at a time", e.Message)
+		if !p.proven.Load() {
+			sentence = p.lang.Say("the API is not answering properly (%[1]s), and has not once in this run: pausing, and trying one request at a time; check --api-url and the network meanwhile", e.Message)
+		}
+		p.log.Warn().Msg(sentence)
 	case worker.OutageLasts:
 		lasts := e.Outage // a copy, lest every event goes to the heap
 		p.outage.Store(&lasts)

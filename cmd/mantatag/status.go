@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mantatag/cmd/mantatag/lang"
+	"mantatag/ingest"
 	"mantatag/report"
 	"mantatag/report/journal"
 )
@@ -33,8 +34,12 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			}
 			defer s.Journal.Close()
 			summary, err := report.Fold(cmd.Context(), s)
-			gone := errors.Is(err, fs.ErrNotExist)
-			if gone {
+			unread := ""
+			if fault, ok := errors.AsType[*ingest.InputError](err); ok {
+				unread = l.Say("only what the journal holds can be told, since the input cannot be read: %[1]s", l.Error(fault))
+				if errors.Is(err, fs.ErrNotExist) {
+					unread = l.Say("the input %[1]s is not there, so that only what the journal holds can be told; put it back, or run the same command with the file where it is now and with %[2]s", s.Input, "--job="+quote(args[0]))
+				}
 				summary, err = report.Recorded(cmd.Context(), s)
 			}
 			if err != nil {
@@ -44,13 +49,13 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 				l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)) + "\n\n"
 			now := standingOf(args[0], summary)
 			now.unwritten = now.Running || !hasReports(args[0])
-			if now.recorded = gone; gone {
-				sentence := l.Say("the input %[1]s is not there, so that only what the journal holds can be told; put it back, or run the same command with the file where it is now and with %[2]s", s.Input, "--job="+quote(args[0]))
-				if last.Message != "" {
-					head += sentence + "\n"
-				} else {
-					now.Message = sentence
-				}
+			now.recorded = unread != ""
+			switch {
+			case unread == "":
+			case last.Message != "":
+				head += unread + "\n"
+			default:
+				now.Message = unread
 			}
 			if last.End.IsZero() && !now.unwritten { // they may have been made since
 				_, made := report.Unchanged(s)
@@ -60,7 +65,7 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 				return written(printJSON(os.Stdout, now))
 			}
 			left, hint := "", ""
-			if !gone {
+			if unread == "" {
 				left, hint = goOnWith(l, args[0], now, last)
 			}
 			return show(l, head, now, left, hint)

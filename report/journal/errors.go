@@ -38,7 +38,7 @@ type DiskError struct {
 }
 
 func (e *DiskError) Error() string {
-	return fmt.Sprintf("the job's file %s cannot be used: %v; what was recorded is safe: mend the cause and run the same command again", e.File, e.Err)
+	return fmt.Sprintf("the job's file %s cannot be used: %v; nothing that was recorded is lost: mend the cause and run the same command again", e.File, e.Err)
 }
 
 func (e *DiskError) Unwrap() error { return e.Err }

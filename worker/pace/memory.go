@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"mantatag/report/journal"
 )
 
 // Memory is what a run learned of a limit, for the next one. The zero Memory is
@@ -155,7 +157,7 @@ func (s Store) Save(m Memory) error {
 		err = closed
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), s.file())
+		err = journal.Replace(f.Name(), s.file())
 	}
 	if err != nil {
 		os.Remove(f.Name())

@@ -170,7 +170,7 @@ func (l *Language) Error(err error) string {
 	case errors.As(err, &host):
 		return l.Say("the job %[1]s belongs to the API host %[2]s, not %[3]s; give another --job, or --fresh to start over", host.Dir, host.Job, host.Host)
 	case errors.As(err, &disk):
-		return l.Say("the job's file %[1]s cannot be used: %[2]v; what was recorded is safe: mend the cause and run the same command again", disk.File, disk.Err)
+		return l.Say("the job's file %[1]s cannot be used: %[2]v; nothing that was recorded is lost: mend the cause and run the same command again", disk.File, disk.Err)
 	case errors.As(err, &locked):
 		return l.Say("the job in %[1]s is already running; wait for that run to end, or stop it", locked.Dir)
 	case errors.Is(err, journal.ErrVersion):

@@ -29,7 +29,7 @@ func TestSay(t *testing.T) {
 		{func(l *Language) string { return l.Say("no %s: %s is empty", Word("token"), "a file") }, "no token: a file is empty", "沒有權杖：a file 是空的"},
 		{func(l *Language) string { return l.Say("--log-level: %v", fault) }, "--log-level: the row has no tag: its tagId is empty", "--log-level：這一列沒有標籤：tagId 是空的"},
 		{func(l *Language) string { return l.Error(disk) },
-			"the job's file run.log cannot be used: permission denied; what was recorded is safe: mend the cause and run the same command again",
+			"the job's file run.log cannot be used: permission denied; nothing that was recorded is lost: mend the cause and run the same command again",
 			"無法使用工作的檔案 run.log：permission denied；已記錄的都還在：請排除原因後再執行同一個指令"},
 		{func(l *Language) string { return l.Say("%[1]d lines above the header are passed over.", int64(1)) }, "1 line above the header is passed over.", "略過標題列上方的 1 行。"},
 		{func(l *Language) string { return l.Say("%[1]d lines above the header are passed over.", int64(1001)) }, "1,001 lines above the header are passed over.", "略過標題列上方的 1,001 行。"},
