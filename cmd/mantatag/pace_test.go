@@ -17,7 +17,10 @@ import (
 	"mantatag/worker/manta/sandbox"
 )
 
-var socketsFlag = flag.Bool("sockets", false, "print how --rate auto does against the sandbox over real sockets")
+var (
+	socketsFlag = flag.Bool("sockets", false, "print how --rate auto does against the sandbox over real sockets")
+	onlyFlag    = flag.String("only", "", "of -sockets: only limits whose name contains this")
+)
 
 // TestPaceOverSockets prints, with -sockets, how the program does in real time:
 // one run of each limit, all at once, none longer than five minutes.
@@ -61,6 +64,9 @@ func TestPaceOverSockets(t *testing.T) {
 		{"bucket 20/s, then 5/s, then 40/s", changing, 0, short, 3500, 1, 0},
 		{"four runs on a bucket 50/s, burst 50", func() sandbox.Limiter { return &sandbox.TokenBucket{Rate: 50, Burst: 50} }, 0, short, 2500, 4, 0},
 	} {
+		if !strings.Contains(s.name, *onlyFlag) {
+			continue
+		}
 		all.Go(func() {
 			server := httptest.NewServer(sandbox.New(sandbox.Options{Limiter: s.limiter(), Hints: s.hints, Latency: s.latency, LatencySpread: 0.3}))
 			defer server.Close()

@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math"
@@ -228,6 +229,33 @@ func scenarios() (all []scenario) {
 	}
 	for _, b := range []size{{10, 1, 3000}, {50, 2, 6000}, {50, 5, 6000}} {
 		add(scenario{group: "shallow bucket", name: fmt.Sprintf("token %v/s burst %d", b.rate, b.burst), limiter: bucket(b.rate, b.burst), rows: b.rows})
+	}
+	// Those of TestPaceOverSockets in cmd/mantatag, so that the two can be compared.
+	window := func(n int, w time.Duration, fromFirst bool) func() sandbox.Limiter {
+		return func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: n, Window: w, FromFirst: fromFirst} }
+	}
+	for _, c := range []scenario{
+		{name: "bucket 50/s, burst 100", limiter: bucket(50, 100)},
+		{name: "bucket 50/s, burst 100, RateLimit", limiter: bucket(50, 100), hint: rateLimit},
+		{name: "bucket 150/s, burst 5", limiter: bucket(150, 5)},
+		{name: "leaky bucket 50/s, burst 50", limiter: leaky(50, 50), latency: 100 * time.Millisecond},
+		{name: "window of the clock, 300 in 10s, Retry-After", limiter: window(300, 10*time.Second, false), hint: retryAfter},
+		{name: "window of the clock, 50 in 1s", limiter: window(50, time.Second, false)},
+		{name: "window from the first, 300 in 10s", limiter: window(300, 10*time.Second, true)},
+		{name: "sliding log, 300 in 10s", limiter: func() sandbox.Limiter { return &sandbox.SlidingLog{Limit: 300, Window: 10 * time.Second} }},
+		{name: "sliding counter, 300 in 10s", limiter: func() sandbox.Limiter { return &sandbox.SlidingCounter{Limit: 300, Window: 10 * time.Second} }},
+		{name: "8 at once", limiter: func() sandbox.Limiter { return &sandbox.ConcurrencyCap{Max: 8} }, latency: 100 * time.Millisecond},
+		{name: "bucket 50/s, burst 20, ban 10s", limiter: func() sandbox.Limiter {
+			return &sandbox.Ban{Limiter: bucket(50, 20)(), For: 10 * time.Second}
+		}},
+		{name: "bucket 20/s, then 5/s, then 40/s", rows: 3500, limiter: func() sandbox.Limiter {
+			return &sandbox.Schedule{Steps: []sandbox.Step{{Limiter: bucket(20, 20)()},
+				{After: time.Minute, Limiter: bucket(5, 20)()}, {After: 2 * time.Minute, Limiter: bucket(40, 20)()}}}
+		}},
+		{name: "four runs on a bucket 50/s, burst 50", limiter: bucket(50, 50), rows: 2500, copies: 4},
+	} {
+		c.group, c.rows = "as over sockets", cmp.Or(c.rows, 6000)
+		add(c, cmp.Or(c.latency, 20*time.Millisecond))
 	}
 	return all
 }
