@@ -60,6 +60,7 @@ func NewHTTP(conns int) *http.Transport {
 		MaxIdleConnsPerHost:    conns,
 		MaxResponseHeaderBytes: maxHeader,
 		IdleConnTimeout:        90 * time.Second,
+		DisableCompression:     true, // an answer is a few dozen bytes
 		// A dead HTTP/2 connection would otherwise take every request
 		// of the pool through a whole time-out.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second},
