@@ -294,7 +294,7 @@ func TestSlowDisk(t *testing.T) {
 		least       float64
 	}{
 		{1, 10 * time.Millisecond, 0.95}, {4, 10 * time.Millisecond, 0.9}, {32, 10 * time.Millisecond, 0.9},
-		{1, 50 * time.Millisecond, 0.8}, {4, 50 * time.Millisecond, 0.8}, {32, 50 * time.Millisecond, 0.8},
+		{1, 50 * time.Millisecond, 0.88}, {4, 50 * time.Millisecond, 0.88}, {32, 50 * time.Millisecond, 0.88},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p, _, _ := inBubble(t, sandbox.Options{Latency: latency})

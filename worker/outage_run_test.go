@@ -393,23 +393,30 @@ func TestOutageOfASmallJob(t *testing.T) {
 	}
 }
 
-// The first answer after an outage may be that the token has expired meanwhile.
-func TestExpiredDuringAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, s, g := inBubble(t, sandbox.Options{Latency: 10 * time.Millisecond, ExpireIn: time.Minute,
-			Outages: []sandbox.Outage{{After: 2 * time.Second, For: 2 * time.Minute}}})
-		p.Pace = pace.New(pace.Options{Rate: 50, Concurrency: p.Concurrency})
-		p.Renew = func(context.Context, manta.Credentials, manta.Answer) (manta.Credentials, error) {
-			token, secret := s.Renew()
-			return manta.Credentials{Token: token, Secret: secret}, nil
-		}
-		intake, cancel := context.WithTimeoutCause(t.Context(), 5*time.Minute, &Stop{By: ByDeadline})
-		defer cancel()
-		if err := p.Run(t.Context(), intake, clients(500)); err != nil {
-			t.Errorf("stopped by %q", by(t, err))
-		}
-		if g.ends[journal.Succeeded] != 500 {
-			t.Errorf("outcomes %v", g.ends)
-		}
-	})
+// The first answer after an outage may be that the token has expired meanwhile, or
+// that the limit was used up before it.
+func TestFirstAnswerAfterAnOutage(t *testing.T) {
+	for name, o := range map[string]sandbox.Options{
+		"expired":  {ExpireIn: time.Minute},
+		"too many": {Limiter: &sandbox.FixedWindow{Limit: 100, Window: 3 * time.Minute, FromFirst: true}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o.Latency = 10 * time.Millisecond
+			o.Outages = []sandbox.Outage{{After: 2 * time.Second, For: 2 * time.Minute}}
+			p, s, g := inBubble(t, o)
+			p.Pace = pace.New(pace.Options{Rate: 50, Concurrency: p.Concurrency})
+			p.Renew = func(context.Context, manta.Credentials, manta.Answer) (manta.Credentials, error) {
+				token, secret := s.Renew()
+				return manta.Credentials{Token: token, Secret: secret}, nil
+			}
+			intake, cancel := context.WithTimeoutCause(t.Context(), 5*time.Minute, &Stop{By: ByDeadline})
+			defer cancel()
+			if err := p.Run(t.Context(), intake, clients(150)); err != nil {
+				t.Errorf("%s: stopped by %q", name, by(t, err))
+			}
+			if g.ends[journal.Succeeded] != 150 {
+				t.Errorf("%s: outcomes %v", name, g.ends)
+			}
+		})
+	}
 }
