@@ -136,7 +136,9 @@ func Start(o Options, now time.Time) State {
 		s.first = mark{now, o.Memory.Burst}
 		s.burst.add(mark{at: now})
 		s.patience = max(leastPatience, cmp.Or(o.Memory.Patience, min(firstPatience, int(steadyFor*s.Rate))))
-		s.sure = s.patience
+		if s.sure = s.patience; s.sure < firstPatience/2 {
+			s.saved = 0
+		}
 		if o.Memory.Window > 0 {
 			s.setQuota(int(o.Memory.Rate*o.Memory.Window.Seconds()+0.5), o.Memory.Window)
 			s.saved, s.proven, s.held = 0, true, s.quota
@@ -145,7 +147,9 @@ func Start(o Options, now time.Time) State {
 		s.measured = o.Memory.Rate
 		s.from, s.low = s.Rate, o.Memory.Rate
 		s.tested = true
-		s.room = o.Memory.InFlight
+		if s.room = o.Memory.InFlight; s.room > 0 {
+			s.crowd, s.patience, s.saved = s.room+1, 2*firstPatience, 0
+		}
 		s.cap()
 	}
 	return s
@@ -317,6 +321,22 @@ func (s State) Learned(now time.Time) Memory {
 	if s.fixed || s.measured == 0 && s.room == 0 {
 		return Memory{}
 	}
-	return Memory{Rate: s.measured, Window: s.Window, Patience: s.sure, Refusals: s.refusals, At: now,
-		Burst: int(s.depth(s.measured)), InFlight: s.room}
+	rate := max(s.measured, s.proved())
+	return Memory{Rate: rate, Window: s.Window, Patience: s.sure, Refusals: s.refusals, At: now,
+		Burst: int(s.depth(rate)), InFlight: s.room}
+}
+
+// proved is the least that an even rate can be, since a bucket was empty at the last
+// refusal, or full at the start: a short job may end long before what it has climbed
+// to is refused, and measured. 0: nothing is proved.
+func (s *State) proved() float64 {
+	since, n := s.refused, float64(s.accepted)
+	if since.IsZero() {
+		since, n = s.opened, n-s.depth(s.measured)
+	}
+	took := s.sent.Sub(since).Seconds()
+	if s.Window > 0 || s.room > 0 || s.shared || took < 1 {
+		return 0
+	}
+	return n / took
 }

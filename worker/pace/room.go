@@ -19,7 +19,8 @@ func (s *State) crowding(o Observation) {
 	case s.probing || s.fixed || s.Window > 0:
 		return
 	case s.room > 0:
-		if s.room--; s.accepted < firstPatience/2 || s.room < leastRoom-1 || s.crowded >= 10 {
+		soon := s.accepted < firstPatience/2 && s.refusals > 1 // one from memory may be one too high
+		if s.room--; soon || s.room < leastRoom-1 || s.crowded >= 10 {
 			s.room, s.packed = 0, -mostPacked // it was none
 		}
 		return

@@ -64,3 +64,42 @@ func TestShortRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestCapFromMemory: what a short job has learned of a limit on those in flight makes
+// the next one no slower, and where it was told as such all but ideal.
+func TestCapFromMemory(t *testing.T) {
+	for _, tt := range []struct {
+		most    int
+		latency time.Duration
+		rows    int
+	}{
+		{4, 100 * time.Millisecond, 600}, {8, 20 * time.Millisecond, 1000}, {8, 100 * time.Millisecond, 1000},
+		{8, 100 * time.Millisecond, 6000}, {20, 150 * time.Millisecond, 1000}, {20, 150 * time.Millisecond, 6000},
+	} {
+		for _, hint := range []hinting{silent, retryAfter} {
+			ideal := float64(tt.rows) / float64(tt.most) * tt.latency.Seconds() * 1.046 // the mean of the spread
+			for seed := range uint64(20) {
+				var m Memory
+				said := ""
+				first := 0.0
+				for range 4 {
+					s := &simulation{limiter: &sandbox.ConcurrencyCap{Max: tt.most}, hint: hint, latency: tt.latency, spread: 0.3, concurrency: 32, rows: tt.rows, memory: m}
+					r := s.run(seed, time.Hour)
+					over := r.elapsed.Seconds() / ideal
+					said += fmt.Sprintf(" %.2f (%d refused, from %.0f/s and %d in flight),", over, r.refused, m.Rate, m.InFlight)
+					if first == 0 {
+						first = over
+					}
+					silences := 1.1 * float64(r.refused) / ideal // a second and the way there
+					if over > 1.2*first || m.InFlight > 0 && over > 1.12+silences {
+						t.Errorf("%d at once, %v, %d rows, %s, seed %d:%s", tt.most, tt.latency, tt.rows, hint, seed, said)
+						break
+					}
+					if r.learned.Rate > 0 {
+						m = r.learned
+					}
+				}
+			}
+		}
+	}
+}

@@ -176,6 +176,8 @@ func scenarios() (all []scenario) {
 		for _, l := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond} {
 			add(scenario{group: "concurrency cap", name: fmt.Sprintf("cap %d", most), limiter: func() sandbox.Limiter { return &sandbox.ConcurrencyCap{Max: most} },
 				rows: int(120 * float64(most) / l.Seconds()), time: 1.30, refused: 0.003}, l)
+			add(scenario{group: "concurrency cap from memory", name: fmt.Sprintf("cap %d", most), limiter: func() sandbox.Limiter { return &sandbox.ConcurrencyCap{Max: most} },
+				rows: int(120 * float64(most) / l.Seconds()), memory: true}, l)
 		}
 	}
 	for _, h := range []hinting{retryAfter, silent} {
