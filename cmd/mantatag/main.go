@@ -111,10 +111,14 @@ func (w *lastWords) said() {
 	}
 }
 
+// together is how long after the first signal another is still taken for the same.
+const together = 10 * time.Millisecond
+
 // withSignals is a context that ends, with an interrupted as its cause, at the
 // first SIGINT, SIGTERM or SIGHUP. A second one leaves the program at once: the
 // journal is fit to go on from at any moment. But a terminal that is closed may
-// send SIGHUP twice, by the shell and by itself, so that it is never the second.
+// send SIGHUP twice, by the shell and by itself, so that it is never the second; nor
+// is what comes with the first, as from timeout, which signals its child and its group.
 func withSignals(parent context.Context) (context.Context, func()) {
 	words := new(lastWords)
 	ctx, cancel := context.WithCancelCause(context.WithValue(parent, lastWordsOf{}, words))
@@ -129,8 +133,9 @@ func withSignals(parent context.Context) (context.Context, func()) {
 			return
 		}
 		cancel(interrupted{first})
+		came := time.Now()
 		for again := range signals {
-			if again == syscall.SIGHUP {
+			if again == syscall.SIGHUP || time.Since(came) < together {
 				continue
 			}
 			words.said()

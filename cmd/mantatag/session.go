@@ -48,7 +48,10 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	s.greet()
+	said := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
+		defer close(said)
+		time.Sleep(2 * together) // so that who reads this and signals again is heard
 		s.log.Warn().Msg(s.lang.Say("interrupted: no more rows are let in, and those in flight are finished; a second signal leaves at once"))
 	})()
 	sayLast(ctx, func() {
@@ -66,6 +69,9 @@ func (s *session) run(ctx context.Context) error {
 	var stopped *worker.Stop
 	if !idle {
 		stopped = s.send(ctx, began, pacer, shown)
+	}
+	if ctx.Err() != nil {
+		<-said
 	}
 
 	learned := pacer.Status().Learned

@@ -37,6 +37,8 @@ func TestSignals(t *testing.T) {
 		{"TERM", "", signals{syscall.SIGTERM}, nil, report.ExitTerminated},
 		{"HUP", "", signals{syscall.SIGHUP}, nil, report.ExitTerminated},
 		{"INT twice", "", signals{syscall.SIGINT}, signals{syscall.SIGINT}, report.ExitInterrupted},
+		// As from GNU timeout. Two of a kind may be one already when they come.
+		{"INT and TERM together", "", signals{syscall.SIGINT, syscall.SIGTERM}, nil, report.ExitInterrupted},
 		{"INT, TERM", "", signals{syscall.SIGINT}, signals{syscall.SIGTERM}, report.ExitTerminated},
 		// What comes together is told in the order of the numbers, of which HUP is 1.
 		{"HUP twice, INT", "", signals{syscall.SIGHUP}, signals{syscall.SIGHUP, syscall.SIGINT}, report.ExitInterrupted},

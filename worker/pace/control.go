@@ -51,6 +51,7 @@ type State struct {
 	quota    int           // of each window
 	extra    int           // beyond it, on trial
 	held     int           // the last that some windows in a row kept
+	trusted  bool          // it comes from memory, and is all of the limit
 	windows  int           // begun so far
 	opened   time.Time     // the window began, or the run
 	anew     time.Time     // what was sent before counts no more
@@ -141,7 +142,7 @@ func Start(o Options, now time.Time) State {
 		}
 		if o.Memory.Window > 0 {
 			s.setQuota(int(o.Memory.Rate*o.Memory.Window.Seconds()+0.5), o.Memory.Window)
-			s.saved, s.proven, s.held = 0, true, s.quota
+			s.saved, s.proven, s.held, s.trusted = 0, true, s.quota, true
 			s.patience, s.step = min(mostWindows, max(firstWindows, o.Memory.Patience)), 1
 		}
 		s.measured = o.Memory.Rate

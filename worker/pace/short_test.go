@@ -78,7 +78,7 @@ func TestCapFromMemory(t *testing.T) {
 	} {
 		for _, hint := range []hinting{silent, retryAfter} {
 			ideal := float64(tt.rows) / float64(tt.most) * tt.latency.Seconds() * 1.046 // the mean of the spread
-			for seed := range uint64(20) {
+			for seed := range uint64(8) {
 				var m Memory
 				said := ""
 				first := 0.0
@@ -99,6 +99,20 @@ func TestCapFromMemory(t *testing.T) {
 						m = r.learned
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestWindowFromMemory: a run that begins shortly before a window of the clock ends is
+// let in more than the quota that it remembers, which is no sign of others on it.
+func TestWindowFromMemory(t *testing.T) {
+	for _, hint := range []hinting{silent, retryAfter} {
+		c := scenario{limiter: func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 500, Window: 10 * time.Second} },
+			hint: hint, latency: 20 * time.Millisecond, rows: 12_000, memory: true}
+		for seed := uint64(100); seed < 117; seed++ {
+			if r, over := c.run(seed); over > 1.15 {
+				t.Errorf("%s, seed %d: %.2f of the ideal, %d refused", hint, seed, over, r.refused)
 			}
 		}
 	}

@@ -158,7 +158,10 @@ func scenarios() (all []scenario) {
 				}},
 				{"sliding log", func() sandbox.Limiter { return &sandbox.SlidingLog{Limit: w.limit, Window: w.window} }},
 			} {
-				add(scenario{group: "window, " + told, name: fmt.Sprintf("%s %d in %v", l.name, w.limit, w.window), limiter: l.limiter, hint: h, rows: w.rows, time: most, refused: refused})
+				c := scenario{group: "window, " + told, name: fmt.Sprintf("%s %d in %v", l.name, w.limit, w.window), limiter: l.limiter, hint: h, rows: w.rows, time: most, refused: refused}
+				add(c)
+				c.group, c.memory, c.time, c.refused = "window from memory, "+told, true, 0, 0
+				add(c)
 			}
 			for _, counts := range []bool{false, true} {
 				group, most, refused, name := "counter", 1.09, 0.013, "counter"

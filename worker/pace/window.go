@@ -83,7 +83,7 @@ func (s *State) suppose(n int, elapsed time.Duration) {
 		return
 	}
 	s.setQuota(n, snap(elapsed))
-	s.tested, s.trying, s.proven, s.late, s.strikes, s.passed, s.held = false, false, false, 0, 0, 0, 0
+	s.tested, s.trying, s.proven, s.trusted, s.late, s.strikes, s.passed, s.held = false, false, false, false, 0, 0, 0, 0
 	s.patience, s.step, s.grown = firstWindows, 1, 0
 	s.Reason = fmt.Sprintf("perhaps a quota of %d in %v", s.quota, s.Window)
 }
@@ -181,7 +181,7 @@ func (s *State) open() {
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
-			if s.late == 0 && s.Window > leastShared && s.quota >= leastCount {
+			if s.late == 0 && !s.trusted && s.Window > leastShared && s.quota >= leastCount {
 				s.others = true // it was never lowered, and is not all of the limit
 				s.share(s.Rate, s.Window)
 				return
