@@ -21,6 +21,7 @@ type State struct {
 	fixed   bool    // Rate is what was asked for
 	most    float64 // Rate at most; 0: no bound
 	rows    int     // about how many requests there will be; 0: unknown
+	start   int     // in flight when the ramp begins
 	allowed int     // in flight
 
 	refusals int
@@ -114,8 +115,11 @@ type Observation struct {
 
 const (
 	// Ramp. Those in flight when the first refusal comes may all be refused, so
-	// they are few beside what was accepted (a 48th) or is to come (0.15 %).
+	// they are few beside what was accepted (a 48th) or is to come (0.15 %). Half of
+	// what earlier runs came to without a refusal is where it begins, but no more than
+	// a limit that is met then may refuse.
 	rampStart  = 4
+	mostStart  = 16
 	rampPart   = 48
 	rampOfRows = 0.0015
 
@@ -127,7 +131,8 @@ const (
 
 // Start is the State at the start of a run.
 func Start(o Options, now time.Time) State {
-	s := State{allowed: rampStart, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, kept: 1}
+	start := max(rampStart, min(mostStart, o.Memory.Ramp/2))
+	s := State{start: start, allowed: start, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, kept: 1}
 	switch {
 	case o.Rate > 0:
 		s.Rate, s.fixed, s.allowed = o.Rate, true, allInFlight
@@ -314,7 +319,7 @@ func (s *State) onAccept(o Observation, now time.Time) {
 
 // ramp allows more in flight after n were accepted.
 func (s *State) ramp(n int) {
-	s.allowed = rampStart + max(n/rampPart, min(n, int(rampOfRows*float64(s.rows))))
+	s.allowed = s.start + max(n/rampPart, min(n, int(rampOfRows*float64(s.rows))))
 }
 
 // Learned is what is worth keeping for the next run.

@@ -22,6 +22,7 @@ type evidence struct {
 	agreed bool // it was measured again since then, with the same result
 
 	known float64 // settled by an earlier run
+	ramp  int     // that of earlier runs
 }
 
 const (
@@ -91,10 +92,13 @@ func (e *evidence) tell(m Memory, s State, concurrency int) Memory {
 		return Memory{}
 	}
 	if m.Rate == 0 && m.InFlight == 0 {
-		if e.refused > 0 || e.accepted < crowdedRun || 2*e.crowded < e.accepted {
+		if e.refused > 0 || e.accepted == 0 {
 			return m
 		}
-		m.Concurrency, m.At = concurrency, e.last
+		m.Ramp, m.At = max(e.ramp, min(s.allowed, concurrency)), e.last
+		if e.accepted >= crowdedRun && 2*e.crowded >= e.accepted {
+			m.Concurrency = concurrency
+		}
 	}
 	m.Settled = e.settled(s)
 	m.Accepted, m.Refused, m.Took = e.accepted, e.refused, e.last.Sub(e.began)

@@ -44,7 +44,7 @@ func newGate(o Options, now time.Time) *gate {
 		pace:        law.pace(),
 		bucket:      rate.NewLimiter(limit(law.pace()), burst(&law)),
 		concurrency: max(1, o.Concurrency),
-		seen:        evidence{known: o.Memory.Settled},
+		seen:        evidence{known: o.Memory.Settled, ramp: o.Memory.Ramp},
 	}
 }
 

@@ -26,6 +26,10 @@ type Memory struct {
 	Refusals int           `json:"refusals"`            // it took to find out
 	At       time.Time     `json:"at"`                  // when that run ended
 
+	// Ramp is how many were in flight at the end of a run that met no limit. Rate is 0
+	// then.
+	Ramp int `json:"ramp,omitempty"`
+
 	// For words alone:
 
 	Settled  float64       `json:"settled_per_second,omitempty"` // what can be told as the limit of the rate; 0: none can be yet
@@ -123,10 +127,10 @@ func (s Store) Load(now time.Time) (Memory, error) {
 // sensible keeps what a hand or a fault has written from stalling a run. A window
 // of an hour may have been learned as up to two.
 func (m Memory) sensible() bool {
-	unlimited := m.Rate == 0 && m.Concurrency > 0 && m.Kept > 0
+	unlimited := m.Rate == 0 && (m.Ramp > 0 || m.Concurrency > 0 && m.Kept > 0)
 	return (m.Rate >= 1.0/3600 || unlimited) && m.Rate <= 1e6 &&
 		m.Settled >= 0 && m.Settled <= 1e6 && m.Kept >= 0 && m.Kept <= 1e6 &&
-		m.Accepted >= 0 && m.Refused >= 0 && m.Took >= 0 && m.Concurrency >= 0 &&
+		m.Accepted >= 0 && m.Refused >= 0 && m.Took >= 0 && m.Concurrency >= 0 && m.Ramp >= 0 && m.Ramp <= mostCount &&
 		m.Window >= 0 && m.Window <= 2*LongestPause &&
 		m.Burst >= 0 && m.Burst <= mostCount && m.InFlight >= 0 &&
 		m.Patience >= 0 && m.Patience <= mostCount && m.Refusals >= 0
@@ -135,7 +139,7 @@ func (m Memory) sensible() bool {
 // Save keeps m, unless it has nothing to say. It writes a new file and renames it, so that
 // runs that save at the same time leave one whole memory, the last one's.
 func (s Store) Save(m Memory) error {
-	if m.Rate <= 0 && m.Concurrency == 0 {
+	if m.Rate <= 0 && m.Concurrency == 0 && m.Ramp == 0 {
 		return nil
 	}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {

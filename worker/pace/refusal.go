@@ -81,7 +81,7 @@ func (s *State) onRefusal(o Observation, now time.Time) {
 		s.base = now
 		s.Reason = "refused, though at the rate that was asked for"
 	case s.Rate == 0:
-		s.first, s.burst = mark{now, s.accepted}, s.marks
+		s.first, s.burst, s.start = mark{now, s.accepted}, s.marks, rampStart
 		s.base = s.opened
 		s.Reason = fmt.Sprintf("the first refusal, after %d accepted", s.accepted)
 	case s.Window > 0:

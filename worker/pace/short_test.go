@@ -117,3 +117,33 @@ func TestWindowFromMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestRampFromMemory: a job that met no limit is the ramp's half way for the next one,
+// and a limit that is met then refuses few.
+func TestRampFromMemory(t *testing.T) {
+	for _, rows := range []int{200, 1000, 3000} {
+		for seed := range uint64(10) {
+			var m Memory
+			run := func(l sandbox.Limiter) result {
+				s := &simulation{limiter: l, latency: 150 * time.Millisecond, spread: 0.3, concurrency: 128, rows: rows, memory: m}
+				r := s.run(seed, time.Hour)
+				m = r.learned
+				return r
+			}
+			first := run(sandbox.Unlimited{})
+			var later result
+			for range 3 {
+				later = run(sandbox.Unlimited{})
+			}
+			if rows > 200 && later.elapsed > first.elapsed*3/4 || later.elapsed > first.elapsed {
+				t.Errorf("%d rows, seed %d: %v, and three runs later %v", rows, seed, first.elapsed, later.elapsed)
+			}
+			if !m.sensible() {
+				t.Errorf("%d rows, seed %d: %+v", rows, seed, m)
+			}
+			if met := run(&sandbox.TokenBucket{Rate: 50, Burst: 50}); met.refused > 35 {
+				t.Errorf("%d rows, seed %d: met with %d refusals", rows, seed, met.refused)
+			}
+		}
+	}
+}
