@@ -109,7 +109,7 @@ func TestSlowServerIsNotPressed(t *testing.T) {
 		start := time.Now()
 		open := &counted{next: roundTripper(func(r *http.Request) (*http.Response, error) {
 			if time.Since(start) < 2*time.Second {
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(50 * time.Millisecond) // the answer's latency, in the bubble's time
 				return fast.RoundTrip(r)
 			}
 			return slow.RoundTrip(r)

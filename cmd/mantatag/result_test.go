@@ -48,6 +48,9 @@ func TestCheckSaysPace(t *testing.T) {
 		{"The API's limit is not settled yet: of the last run, on 2026-11-24, 159 requests were accepted in 1m 40s and 9 refused.\n" +
 			"At the 1.25 requests a second that it kept, a run takes about 1h 6m.\n",
 			pace.Memory{Rate: 107, Kept: 1.25, Accepted: 159, Refused: 9, Took: 100 * time.Second, At: at}},
+		{"The API's limit is not settled yet: of the last run, on 2026-11-24, 1,000 requests were accepted in 20s and 0 refused.\n" +
+			"At the 50 requests a second that it kept, a run takes about 1m 40s.\n",
+			pace.Memory{Ramp: 24, Kept: 50, Accepted: 1000, Took: 20 * time.Second, At: at}},
 		{"The API takes about 8 requests at once, as found on 2026-11-24.\nAt the 200 requests a second that it kept, a run takes about 25s.\n",
 			pace.Memory{Rate: 60.7, InFlight: 8, Kept: 200, Accepted: 4000, At: at}},
 		{"The last run, on 2026-11-24, met no limit and made 1,450 requests a second with --concurrency 32: at that a run takes about 3s.\n",

@@ -103,6 +103,7 @@ func (e *evidence) tell(m Memory, s State, concurrency int) Memory {
 	m.Settled = e.settled(s)
 	m.Accepted, m.Refused, m.Took = e.accepted, e.refused, e.last.Sub(e.began)
 	switch after := e.last.Sub(e.first); {
+	case e.refused == 0 && m.Rate == 0 && m.Concurrency == 0 && m.Took < keptAfter: // the ramp had just begun
 	case e.refused == 0 && m.Took > 0:
 		m.Kept = float64(e.accepted) / m.Took.Seconds()
 	case e.refused > 0 && after >= keptAfter:

@@ -89,6 +89,9 @@ func TestBoundsInFlightAreTold(t *testing.T) {
 	if m := run(sandbox.Unlimited{}, 500); m.String() != "" || m.Concurrency != 0 || m.Ramp <= rampStart || m.Ramp > 32 {
 		t.Errorf("no limit, within the ramp: %#v", m)
 	}
+	if m := run(sandbox.Unlimited{}, 6); m.Ramp == 0 || m.Kept != 0 {
+		t.Errorf("no limit, too short to say at what pace: %#v", m)
+	}
 	if m := run(&sandbox.ConcurrencyCap{Max: 8}, 6000); m.InFlight < 7 || m.InFlight > 8 || m.Settled != 0 || m.Concurrency != 0 {
 		t.Errorf("a cap: %+v", m)
 	}
