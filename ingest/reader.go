@@ -27,20 +27,21 @@ type Options struct {
 
 	Delimiter string // one character, or "" to find out
 	Encoding  string // such as big5, or "" to find out
-	Sheet     string // of a workbook; "" is the first
+	Sheet     string // of a workbook; "" is the first that is not hidden
 	SplitTags string // what stands between the tags of a cell that holds several; "" for one tag a cell
 }
 
 // Layout is what was found out about an input when it was opened.
 type Layout struct {
-	Format    string // csv, tsv, ndjson or xlsx; csv stands for any delimiter but the tab
-	Container string // gzip, zstd, or "" for a plain file
-	Encoding  string // utf-8, utf-16le, utf-16be, big5, gb18030 or windows-1252; "" for a workbook
-	Guessed   bool   // the encoding was told from the likelihood of its bytes
-	Sample    string // some decoded text beyond ASCII, by which a person sees whether the encoding is right
-	Sheet     string // of a workbook
-	CRLF      bool   // the lines end in CR LF, and those of the outcome files should
-	Delimiter byte   // of the outcome files' columns; 0 for NDJSON
+	Format    string   // csv, tsv, ndjson or xlsx; csv stands for any delimiter but the tab
+	Container string   // gzip, zstd, or "" for a plain file
+	Encoding  string   // utf-8, utf-16le, utf-16be, big5, gb18030 or windows-1252; "" for a workbook
+	Guessed   bool     // the encoding was told from the likelihood of its bytes
+	Sample    string   // some decoded text beyond ASCII, by which a person sees whether the encoding is right
+	Sheet     string   // of a workbook
+	Others    []string // its other sheets that are not hidden, where none was asked for
+	CRLF      bool     // the lines end in CR LF, and those of the outcome files should
+	Delimiter byte     // of the outcome files' columns; 0 for NDJSON
 
 	// Header is the text of the header as it stands, without line end and
 	// without mantatag's own columns. For NDJSON it is nil.

@@ -43,7 +43,11 @@ func (r *Reader) openSheet(src *source, o Options, n *names) error {
 	}
 	r.close = append(r.close, func() { in.Close() })
 	s.in = newTokens(in)
-	found := Layout{Format: XLSX, Sheet: chosen.name, Delimiter: ',', Tags: o.SplitTags != ""}
+	var others []string
+	if o.Sheet == "" && !chosen.hidden {
+		others = book.beside(chosen)
+	}
+	found := Layout{Format: XLSX, Sheet: chosen.name, Others: others, Delimiter: ',', Tags: o.SplitTags != ""}
 	t, err := newTable(s, found, r.checker, n)
 	if err != nil {
 		return book.elsewhere(err, chosen.name)

@@ -127,3 +127,42 @@ func TestWorkbookLeavesNothing(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// The sheet that is read is the first that a person sees.
+func TestHiddenSheets(t *testing.T) {
+	book := func(states ...string) string {
+		parts := bookParts(bookHeader, "<si><t>t</t></si>")
+		var sheets, rels strings.Builder
+		empty := parts["xl/worksheets/sheet1.xml"]
+		for i, state := range states {
+			n := string(rune('1' + i))
+			parts["xl/worksheets/sheet"+n+".xml"] = strings.Replace(empty, "</sheetData>",
+				`<row><c t="str"><v>of `+n+`</v></c><c t="s"><v>0</v></c></row></sheetData>`, 1)
+			sheets.WriteString(`<sheet name="S` + n + `" sheetId="` + n + `" ` + state + ` r:id="rId1` + n + `"/>`)
+			rels.WriteString(`<Relationship Id="rId1` + n + `" Type="/worksheet" Target="worksheets/sheet` + n + `.xml"/>`)
+		}
+		const first = `<sheet name="Data" sheetId="1" r:id="rId1"/>`
+		parts["xl/workbook.xml"] = strings.Replace(parts["xl/workbook.xml"], first, sheets.String(), 1)
+		parts["xl/_rels/workbook.xml.rels"] = strings.Replace(parts["xl/_rels/workbook.xml.rels"], "</Rel", rels.String()+"</Rel", 1)
+		return writeParts(t, parts)
+	}
+	const hidden, very, visible = `state="hidden"`, `state="veryHidden"`, `state="visible"`
+	for _, c := range []struct {
+		states       []string
+		o            Options
+		read, others string
+	}{
+		{[]string{""}, Options{}, "S1", ""},
+		{[]string{"", visible, hidden}, Options{}, "S1", "S2"},
+		{[]string{hidden, very, visible}, Options{}, "S3", ""},
+		{[]string{hidden, visible, "", very}, Options{}, "S2", "S3"},
+		{[]string{hidden, very}, Options{}, "S1", ""},
+		{[]string{hidden, ""}, Options{Sheet: "s1"}, "S1", ""},
+		{[]string{"", ""}, Options{Sheet: "S2"}, "S2", ""},
+	} {
+		rows, l := readBook(t, book(c.states...), c.o)
+		if l.Sheet != c.read || strings.Join(l.Others, ",") != c.others || len(rows) != 1 || rows[0].ClientID != "of "+c.read[1:] {
+			t.Errorf("%q: of sheet %q, beside %q: %v", c.states, l.Sheet, l.Others, rows)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,8 +36,9 @@ type book struct {
 }
 
 type namedSheet struct {
-	name string
-	part *zip.File // nil: it is missing
+	name   string
+	part   *zip.File // nil: it is missing
+	hidden bool
 }
 
 // openWorkbook finds out what a workbook has. Its parts that grow with its rows
@@ -71,8 +73,9 @@ func (b *book) readParts() error {
 			Date1904 string `xml:"date1904,attr"`
 		} `xml:"workbookPr"`
 		Sheets []struct {
-			Name string `xml:"name,attr"`
-			ID   string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
+			Name  string `xml:"name,attr"`
+			State string `xml:"state,attr"`
+			ID    string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
 			// Strict workbooks have another name for the same.
 			Strict string `xml:"http://purl.oclc.org/ooxml/officeDocument/relationships id,attr"`
 		} `xml:"sheets>sheet"`
@@ -109,7 +112,7 @@ func (b *book) readParts() error {
 	}
 	for _, s := range main.Sheets {
 		if part, ok := worksheets[s.ID+s.Strict]; ok {
-			b.sheets = append(b.sheets, namedSheet{s.Name, part})
+			b.sheets = append(b.sheets, namedSheet{s.Name, part, s.State == "hidden" || s.State == "veryHidden"})
 		}
 	}
 	return nil
@@ -143,11 +146,13 @@ func (b *book) read(part *zip.File) ([]byte, error) {
 	return io.ReadAll(in)
 }
 
-// sheet is the worksheet with that name, or the first.
+// sheet is the worksheet with that name, or the first that a person sees: one
+// that is hidden is often last month's. Where all are hidden, it is the first.
 func (b *book) sheet(name string) (namedSheet, error) {
+	first := max(0, slices.IndexFunc(b.sheets, func(s namedSheet) bool { return !s.hidden }))
 	var all []string
 	for i, s := range b.sheets {
-		if name == "" && i == 0 || name != "" && strings.EqualFold(s.name, strings.TrimSpace(name)) {
+		if name == "" && i == first || name != "" && strings.EqualFold(s.name, strings.TrimSpace(name)) {
 			if s.part == nil {
 				return s, damagedWorkbook(inPart(s.name, &Fault{Message: say("no-part")}))
 			}
@@ -159,6 +164,17 @@ func (b *book) sheet(name string) (namedSheet, error) {
 		return namedSheet{}, damagedWorkbook(inPart("xl/workbook.xml", &Fault{Message: say("no-sheets")}))
 	}
 	return namedSheet{}, &InputError{Message: say("no-sheet", name, quoteNames(all))}
+}
+
+// beside are the other sheets that a person sees.
+func (b *book) beside(chosen namedSheet) []string {
+	var others []string
+	for _, s := range b.sheets {
+		if s != chosen && !s.hidden {
+			others = append(others, s.name)
+		}
+	}
+	return others
 }
 
 // elsewhere adds to an error of the header of a sheet that the table may be in

@@ -45,6 +45,7 @@ type checkedInput struct {
 	Guessed   bool            `json:"encoding_guessed"`
 	Sample    string          `json:"sample"`
 	Sheet     string          `json:"sheet"`
+	Others    []string        `json:"other_sheets"` // that are not read; empty where --sheet is given
 	Delimiter string          `json:"delimiter"`
 	Skipped   int64           `json:"skipped_lines"` // above the header
 	Columns   []checkedColumn `json:"columns"`
@@ -111,7 +112,7 @@ func (o *checkOptions) conclude(s *surveyor, api target, input, dir string) *con
 		Version: 1, BotID: s.bot, Output: o.output, lang: o.lang, layout: l,
 		Input: checkedInput{
 			Path: input, Format: l.Format, Container: l.Container, Encoding: l.Encoding, Guessed: l.Guessed,
-			Sample: l.Sample, Sheet: l.Sheet, Skipped: l.Skipped, Columns: []checkedColumn{}, Rows: s.found.Rows,
+			Sample: l.Sample, Sheet: l.Sheet, Others: append([]string{}, l.Others...), Skipped: l.Skipped, Columns: []checkedColumn{}, Rows: s.found.Rows,
 		},
 		Rows: checkedRows{
 			Read: s.found.Mappings, Sendable: s.found.Sendable, Failed: s.found.Failed, Duplicates: s.duplicates,

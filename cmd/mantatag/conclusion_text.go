@@ -47,6 +47,9 @@ func (c *conclusion) printInput(w io.Writer) {
 	case c.Input.Sample != "" && c.Input.Encoding != "utf-8":
 		fmt.Fprintf(w, "  %s\n", l.Say("Text in it reads: %[1]s", c.Input.Sample))
 	}
+	if len(c.Input.Others) > 0 {
+		fmt.Fprintf(w, "  %s\n", l.Say("Its other sheets are not read: %[1]s. Another is read with --sheet.", quoted(c.Input.Others)))
+	}
 	if c.Input.Skipped > 0 {
 		fmt.Fprintf(w, "  %s\n", l.Say("%[1]d lines above the header are passed over.", c.Input.Skipped))
 	}

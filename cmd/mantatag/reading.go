@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -20,8 +21,17 @@ func addReading(f *pflag.FlagSet, o *ingest.Options) {
 	f.Var(newChoice(&o.Format, "auto", "auto", ingest.CSV, ingest.TSV, ingest.NDJSON, ingest.XLSX), "format", "the format of INPUT")
 	f.StringVar(&o.Delimiter, "delimiter", "", "the `character` between two cells, or tab (default: found from the content)")
 	f.StringVar(&o.Encoding, "encoding", "", "the `encoding` of the text, such as utf-8, big5, gb18030, utf-16le or windows-1252 (default: found from the content)")
-	f.StringVar(&o.Sheet, "sheet", "", "the `name` of the sheet of a workbook (default: the first)")
+	f.StringVar(&o.Sheet, "sheet", "", "the `name` of the sheet of a workbook (default: the first that is not hidden)")
 	f.StringVar(&o.SplitTags, "split-tags", "", "`what` stands between the tags of a cell that holds several, such as '|'")
+}
+
+// quoted lists the names of sheets.
+func quoted(names []string) string {
+	var all []string
+	for _, name := range names {
+		all = append(all, strconv.Quote(name))
+	}
+	return strings.Join(all, ", ")
 }
 
 // paramsOf is how the journal keeps the way in which an input is read, and

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	lines FILE FROM COUNT TEXT        writes COUNT lines of TEXT, in which # is the number, from FROM on
 //	encode ENCODING FROM TO           writes the text of FROM in big5 or utf-16
 //	workbook TO SHEET=FROM…           writes a workbook, each sheet from a table
+//	hide BOOK SHEET [ROW…]            hides rows of a sheet or, without any, the sheet
 //
 // and, of the API,
 //
@@ -84,6 +85,7 @@ func TestScript(t *testing.T) {
 			"lines":    lines,
 			"encode":   encodeFile,
 			"workbook": workbook,
+			"hide":     hide,
 			"api":      startAPI,
 			"requests": counts(func(a *api) int { return a.requests() }),
 			"tagged":   counts(func(a *api) int { return a.Mappings() }),
@@ -200,6 +202,19 @@ func workbook(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Check(errors.Join(f.SaveAs(ts.MkAbs(args[0])), f.Close()))
+}
+
+func hide(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := excelize.OpenFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for i := range args[2:] {
+		ts.Check(f.SetRowVisible(args[1], number(ts, args, 2+i), false))
+	}
+	if len(args) == 2 {
+		f.SetActiveSheet(f.SheetCount - 1) // the active one cannot be hidden
+		ts.Check(f.SetSheetVisible(args[1], false))
+	}
+	ts.Check(errors.Join(f.Save(), f.Close()))
 }
 
 func counts(of func(*api) int) func(*testscript.TestScript, bool, []string) {

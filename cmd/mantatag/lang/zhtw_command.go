@@ -113,6 +113,7 @@ var zhCommand = map[string]string{
 	"%[1]s has a header and no rows, so there was nothing to send; if that is not meant, see whether the export is whole":                                    "%[1]s 只有標題列，沒有資料列，所以沒有東西可送；若不該如此，請看看匯出檔是否完整",
 	"the token says that it expired at %[1]s; the API will refuse it unless this machine's clock is wrong":                                                   "權杖標示已於 %[1]s 過期；除非這台機器的時鐘不對，API 會拒絕它",
 	"the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding":                  "編碼判斷為 %[1]s，裡面的文字讀作：%[2]s；如果不對，請停止執行並用 --encoding 指定",
+	"only the sheet %[1]q is read, and not %[2]s; if that is wrong, stop the run and say which it is with --sheet":                                           "只讀取工作表 %[1]q，不讀 %[2]s；如果不對，請停止執行並用 --sheet 指定",
 	"rows that an earlier run had left in doubt and that were sent again: %[1]d; each may have reached the API twice (--in-doubt hold keeps such rows back)": "前次執行留下、無法確定是否完成而這次重送的資料列有 %[1]d 列；每一列都可能已送達 API 兩次（--in-doubt hold 會保留這樣的列不送）",
 	"cells that were not as they should be and were read as they were surely meant: %[1]d; mantatag check lists them":                                        "有 %[1]d 格寫法不標準，已依確定的意思讀取；mantatag check 會列出來",
 	"%[1]d cells look odd and were sent as they are; mantatag check lists them":                                                                              "有 %[1]d 格看起來不尋常，仍照原樣送出；mantatag check 會列出來",
@@ -125,6 +126,7 @@ var zhCommand = map[string]string{
 	// Check.
 	"%[1]q between cells": "以 %[1]q 分隔",
 	"sheet %[1]q":         "工作表 %[1]q",
+	"Its other sheets are not read: %[1]s. Another is read with --sheet.":                          "其他工作表不會讀取：%[1]s。要讀別張請用 --sheet 指定。",
 	"The encoding is a guess. Is this text right? %[1]s  If not, say which it is with --encoding.": "編碼是猜測的。這段文字正確嗎？ %[1]s  如果不對，請用 --encoding 指定。",
 	"Text in it reads: %[1]s":                       "裡面的文字讀作：%[1]s",
 	"%[1]d lines above the header are passed over.": "略過標題列上方的 %[1]d 行。",
