@@ -23,7 +23,8 @@ func platformOf(cell []byte) string {
 type checker struct {
 	tag, platform, bot string
 	split              string // stands between the tags of a cell; "" for one tag a cell
-	rounded            roundedFields
+	long               [fieldCount]roundness
+	doubtful           bool               // the last row has an id that rows after it tell more of
 	columns            [fieldCount]string // names for messages; empty where there is no column
 
 	text strings.Builder // holds the ids of a run of rows: see ids
@@ -39,6 +40,7 @@ type checker struct {
 // for a tag where it may have several: see nextTag. A row that has a fault
 // already keeps it.
 func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
+	c.doubtful, c.tags = false, c.tags[:0] // it may be a row that was looked at ahead
 	if row.Err != nil {
 		return
 	}
@@ -118,7 +120,7 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 			continue
 		}
 		id, effect := rule.ID, rule.Effect
-		if id == "odd-rounded" && c.rounded[f] {
+		if id == "odd-rounded" && c.long[f].rounded {
 			id, effect = "rounded", Fails
 		}
 		message := say(id, c.nameOf(f), excerpt(cell))
@@ -137,7 +139,22 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 	if len(row.Notes) == notes && (f == fieldTag || f == fieldPlatform || f == fieldBot) {
 		c.sound[f] = string(raw)
 	}
+	c.see(f, cell)
 	return cell
+}
+
+// see takes an id into account that may tell whether its column was rounded.
+func (c *checker) see(f int, id []byte) {
+	if f != fieldPlatform && c.long[f].see(id) {
+		c.doubtful = true
+	}
+}
+
+// judge settles which columns were rounded.
+func (c *checker) judge() {
+	for f := range c.long {
+		c.long[f].judge()
+	}
 }
 
 func (c *checker) note(row *Row, f int, m Message, e Effect) {
@@ -198,6 +215,7 @@ func (c *checker) splitTags(row *Row, cell, one []byte) {
 		part = bytes.TrimSpace(part)
 		if len(part) > 0 && (len(one) == 0 || bytes.Equal(part, one) || c.split == "" && bytes.Contains(part, one)) {
 			c.tags = append(c.tags, part)
+			c.see(fieldTag, part)
 		}
 	}
 	switch {

@@ -128,8 +128,8 @@ func isOurs(name string) bool {
 
 func (t *table) layout() Layout { return t.found }
 
-func (t *table) next(row *Row) error {
-	rec := &t.rec
+func (t *table) next(u *unchecked) error {
+	row, rec := &u.row, &t.rec
 	for {
 		if err := t.records.next(rec); err != nil {
 			return err
@@ -170,10 +170,9 @@ func (t *table) next(row *Row) error {
 	if row.Err != nil {
 		return nil
 	}
-	var cells [fieldCount][]byte
-	if err := t.decode(rec, &cells); err != nil {
+	if err := t.decode(rec, &u.cells); err != nil {
 		row.Err = &Fault{Message: say("stray-quote")}
-	} else if t.repeatsHeader(&cells) {
+	} else if t.repeatsHeader(&u.cells) {
 		row.Err = &Fault{Message: say("repeated-header")}
 	}
 	if rec.hidden {
@@ -182,7 +181,6 @@ func (t *table) next(row *Row) error {
 	if rec.loose {
 		row.Notes = append(row.Notes, Note{Message: say("undoubled"), Mended: true})
 	}
-	t.checker.check(row, &cells)
 	return nil
 }
 

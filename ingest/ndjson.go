@@ -79,8 +79,8 @@ func (ob *objects) look(text []byte) error {
 
 func (ob *objects) layout() Layout { return ob.found }
 
-func (ob *objects) next(row *Row) error {
-	rec := &ob.rec
+func (ob *objects) next(u *unchecked) error {
+	row, rec := &u.row, &ob.rec
 	for {
 		if err := ob.lines.nextLine(rec); err != nil {
 			return err
@@ -109,7 +109,7 @@ func (ob *objects) next(row *Row) error {
 	if row.Err == nil && !utf8.Valid(row.Own) {
 		row.Err = &Fault{Message: say("bad-text", ob.found.Encoding)}
 	}
-	ob.checker.check(row, &ob.cells)
+	u.cells = ob.cells
 	return nil
 }
 

@@ -61,7 +61,7 @@ type Column struct {
 
 // rows reads the rows of one format.
 type rows interface {
-	next(*Row) error
+	next(*unchecked) error
 	layout() Layout
 }
 
@@ -72,9 +72,12 @@ type Reader struct {
 	close   []func()
 	rows    rows
 	checker *checker
-	row     Row   // the last, while further tags of it are to come
-	ahead   []Row // read already
-	err     error // ends the rows, after those
+	now     unchecked   // the row of the input that was taken last
+	row     Row         // the same, while further tags of it are to come
+	ahead   []unchecked // read already
+	err     error       // ends the rows, after those
+
+	aheadBytes int // how much text of rows was read already
 }
 
 // Open opens the file with that name and finds out its format, its header and
@@ -82,20 +85,14 @@ type Reader struct {
 // [*InputError]. Close the reader when done: it has a goroutine that reads
 // ahead.
 func Open(name string, o Options) (*Reader, error) {
-	r, err := open(name, o, roundedFields{})
-	if err == nil {
-		if rounded := r.lookAhead(); rounded != (roundedFields{}) {
-			r.Close()
-			r, err = open(name, o, rounded)
-		}
-	}
+	r, err := open(name, o)
 	if err != nil {
 		return nil, named(name, err)
 	}
 	return r, nil
 }
 
-func open(name string, o Options, rounded roundedFields) (*Reader, error) {
+func open(name string, o Options) (*Reader, error) {
 	if !slices.Contains([]string{"", "auto", CSV, TSV, NDJSON, XLSX}, o.Format) {
 		return nil, &InputError{Message: say("bad-format", o.Format)}
 	}
@@ -119,7 +116,7 @@ func open(name string, o Options, rounded roundedFields) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{name: name, close: []func(){func() { src.Close() }}}
-	r.checker = &checker{tag: o.Tag, platform: o.Platform, bot: o.BotID, split: o.SplitTags, rounded: rounded}
+	r.checker = &checker{tag: o.Tag, platform: o.Platform, bot: o.BotID, split: o.SplitTags}
 	begins := make([]byte, 16)
 	n, _ := src.ReadAt(begins, 0) // what cannot be read fails below
 	container, err := containerOf(begins[:n])
@@ -202,31 +199,47 @@ func (r *Reader) openText(src *source, container string, o Options, delim byte, 
 // [*InputError] when the input cannot be read on, or a fault of the disk. A
 // row that cannot be sent is no error: see [Row.Err].
 func (r *Reader) Next() (Row, error) {
-	if len(r.ahead) > 0 {
-		row := r.ahead[0]
-		r.ahead = r.ahead[1:]
-		return row, nil
-	}
-	return r.read()
-}
-
-func (r *Reader) read() (Row, error) {
-	if r.err != nil {
-		return Row{}, r.err
-	}
 	if r.checker.nextTag(&r.row) {
 		return r.row, nil
 	}
-	r.row = Row{}
-	if err := r.rows.next(&r.row); err != nil {
-		if err != io.EOF {
-			err = named(r.name, err)
-		}
-		r.err = err
+	if err := r.take(); err != nil {
 		return Row{}, err
+	}
+	if r.check(); r.checker.doubtful {
+		r.lookAhead()
+		r.check()
 	}
 	r.checker.nextTag(&r.row)
 	return r.row, nil
+}
+
+// take takes the next row of the input.
+func (r *Reader) take() error {
+	if len(r.ahead) == 0 {
+		return r.read(&r.now)
+	}
+	r.now, r.ahead = r.ahead[0], r.ahead[1:]
+	r.aheadBytes -= r.now.bytes()
+	return nil
+}
+
+// check finds what the row that was taken asks for.
+func (r *Reader) check() {
+	cells := r.now.cells
+	r.row = r.now.row
+	r.checker.check(&r.row, &cells)
+}
+
+// read reads a row. An error comes again and again.
+func (r *Reader) read(u *unchecked) error {
+	if r.err != nil {
+		return r.err
+	}
+	*u = unchecked{}
+	if r.err = r.rows.next(u); r.err != nil && r.err != io.EOF {
+		r.err = named(r.name, r.err)
+	}
+	return r.err
 }
 
 // Layout is what was found out about the input.

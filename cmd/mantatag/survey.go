@@ -61,7 +61,6 @@ type asked struct {
 // take reads the whole input. What rows ask for is compared beside the reading,
 // since it takes about as long.
 func (s *surveyor) take(ctx context.Context, in *ingest.Reader) error {
-	s.layout = in.Layout()
 	full, empty := make(chan []asked, 2), make(chan []asked, 4)
 	for range cap(empty) {
 		empty <- make([]asked, 0, batch)
@@ -77,6 +76,7 @@ func (s *surveyor) take(ctx context.Context, in *ingest.Reader) error {
 	err := s.read(ctx, in, full, empty)
 	close(full)
 	<-compared
+	s.layout = in.Layout() // of NDJSON, the keys are known by now
 	return err
 }
 
