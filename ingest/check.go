@@ -163,12 +163,10 @@ func (c *checker) note(row *Row, f int, m Message, e Effect) {
 
 // oddID notes an id that does not look like those of its platform.
 func (c *checker) oddID(row *Row, platform string, id []byte) {
-	rule := byPlatform[platform]
-	if rule == nil {
-		return
-	}
-	if _, odd := rule.find(id); odd {
-		c.note(row, fieldPlatformClient, say(rule.ID, c.nameOf(fieldPlatformClient), excerpt(id)), rule.Effect)
+	for _, rule := range byPlatform[platform] {
+		if _, odd := rule.find(id); odd {
+			c.note(row, fieldPlatformClient, say(rule.ID, c.nameOf(fieldPlatformClient), excerpt(id)), rule.Effect)
+		}
 	}
 }
 

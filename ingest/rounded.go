@@ -39,7 +39,7 @@ func (k *roundness) see(id []byte) (doubtful bool) {
 	if k.settled || len(id) <= 15 || len(id) > maybeRound || !allDigits(id) {
 		return false
 	}
-	if zerosFrom16th(id) == 0 {
+	if !zerosFrom16th(id) {
 		*k = roundness{settled: true}
 		return false
 	}

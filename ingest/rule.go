@@ -51,13 +51,14 @@ var rules = []Rule{
 
 	{ID: "replaced", Effect: Fails, Fields: everywhere, Example: "c\uFFFD1", find: holds("\uFFFD")},
 	{ID: "control", Effect: Fails, Fields: everywhere, Example: "c1\n2", find: control},
+	{ID: "formula", Effect: Fails, Fields: anyID, Example: "=A1&B1", find: matches("=", `^\{?=`)},
 	{ID: "quote-in-id", Effect: Fails, Fields: everywhere, Example: `c"1`, find: holds(`"`)},
-	{ID: "formula", Effect: Fails, Fields: anyID, Example: "=A1&B1", find: matches("=", `^=`)},
-	{ID: "error-value", Effect: Fails, Fields: anyID, Example: "#N/A", find: matches("#",
+	{ID: "error-value", Effect: Fails, Fields: anyID, Example: "#N/A", find: matches("#:",
+		`^Err:\d{3}$`, // LibreOffice's
 		`^#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|GETTING_DATA)$`)},
 	{ID: "too-narrow", Effect: Fails, Fields: anyID, Example: "########", find: matches("#", `^##+$`)},
 	{ID: "no-value", Effect: Fails, Fields: anyID, Example: "NULL", find: noValue},
-	{ID: "scientific", Effect: Fails, Fields: anyID, Example: "1.23457E+15", find: matches("eE", `^\d+([.,]\d+[eE][+-]?|[eE][+-])\d+$`)},
+	{ID: "scientific", Effect: Fails, Fields: anyID, Example: "1.23457E+15", find: matches("eE", `^-?\d+([.,]\d+[eE][+-]?|[eE][+-])\d+$`)},
 	{ID: "rounded", Effect: Fails, Fields: anyID, Example: "12345678901234500000", find: rounded},
 	{ID: "odd-rounded", Effect: Warns, Fields: anyID, Example: "1234567890123450", find: maybeRounded},
 	{ID: "dotted-thousands", Effect: Fails, Fields: anyID, Example: "1.234.567", find: matches(".", `^\d{1,3}(\.\d{3}){2,}$`)},
@@ -72,12 +73,21 @@ var rules = []Rule{
 	{ID: "long-id", Effect: Fails, Fields: anyID, Example: strings.Repeat("x", maxID+1), find: longID},
 
 	{ID: "odd-fraction", Effect: Warns, Fields: anyID, Example: "12.5", find: matches(".,", `^\d+[.,]\d+$`)},
+	{ID: "odd-number", Effect: Warns, Fields: anyID, Example: "NT$1,234", find: matches("-%$€£¥￥(,",
+		`^-\d[\d,.]*$`,
+		`^-?\d[\d,.]* ?%$`,
+		`^[-(]?[A-Z]{0,3}[$€£¥￥] ?-?\d[\d,.]*\)?$`,
+		`^\(\d[\d,.]*\)$`,
+		`^\d{1,3}(,\d{3})+\.\d+$`)},
+	{ID: "odd-truth", Effect: Warns, Fields: anyID, Example: "TRUE", find: truthValue},
+	{ID: "odd-question", Effect: Warns, Fields: anyID, Example: "c?1", find: holds("?")},
 	{ID: "odd-date", Effect: Warns, Fields: anyID, Example: "2026-03-01", find: matches("-", `^\d{4}-\d{1,2}-\d{1,2}([ T].*)?$`)},
 	{ID: "odd-space", Effect: Warns, Fields: anyID, Example: "c1 c2", find: innerSpace},
 	{ID: "odd-several", Effect: Warns, Fields: tags, Example: "vip;2026", find: several},
 	{ID: "odd-letters", Effect: Warns, Fields: notTags, Example: "王小明", find: beyondASCIIOnly},
 	{ID: "odd-line", Effect: Warns, Fields: contactIDs, Platform: "line", Example: "王小明", find: notLine},
 	{ID: "odd-whatsapp", Effect: Warns, Fields: contactIDs, Platform: "whatsapp", Example: "U12", find: unless(`^\+?[0-9]{7,15}$`)},
+	{ID: "odd-mobile", Effect: Warns, Fields: contactIDs, Platform: "whatsapp", Example: "912345678", find: matches("9", `^9\d{8}$`)},
 	{ID: "odd-facebook", Effect: Warns, Fields: contactIDs, Platform: "facebook", Example: "王小明", find: unless(`^[0-9]{6,24}$`)},
 	{ID: "odd-instagram", Effect: Warns, Fields: contactIDs, Platform: "instagram", Example: "@name", find: unless(`^[0-9]{6,24}$`)},
 }
@@ -101,11 +111,11 @@ var byField = func() (by [fieldCount][]*Rule) {
 }()
 
 // byPlatform are the rules for the platformClientIds of each platform.
-var byPlatform = func() map[string]*Rule {
-	by := map[string]*Rule{}
+var byPlatform = func() map[string][]*Rule {
+	by := map[string][]*Rule{}
 	for i := range rules {
-		if rules[i].Platform != "" {
-			by[rules[i].Platform] = &rules[i]
+		if platform := rules[i].Platform; platform != "" {
+			by[platform] = append(by[platform], &rules[i])
 		}
 	}
 	return by
@@ -137,7 +147,7 @@ var class = func() (t [256]byte) {
 
 // unsuspicious tells the cells, nearly all, to which no rule can apply: ASCII
 // letters and digits, unless short enough for a word or a date or long enough
-// for a rounded number.
+// for a rounded number, or one below zero.
 func unsuspicious(cell []byte) bool {
 	var classes byte
 	for _, c := range cell {
@@ -151,7 +161,7 @@ func unsuspicious(cell []byte) bool {
 	case classes == letter:
 		return len(cell) > 9
 	case classes&joint != 0:
-		return len(cell) > 11
+		return len(cell) > 11 && cell[0] != '-'
 	}
 	return true
 }
@@ -221,7 +231,8 @@ func thousands(cell []byte) ([]byte, bool) {
 	if bytes.IndexByte(cell, ',') < 0 || !grouped.Match(cell) {
 		return nil, false
 	}
-	return bytes.ReplaceAll(cell, []byte(","), nil), true
+	whole := bytes.ReplaceAll(cell, []byte(","), nil)
+	return whole, len(whole) <= 15
 }
 
 var grouped = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
@@ -247,23 +258,47 @@ func noValue(cell []byte) ([]byte, bool) {
 const maybeRound = 17
 
 // rounded tells digits of which only the first fifteen, all that a
-// spreadsheet's numbers hold, are not zero, and so many that this is no chance.
-func rounded(cell []byte) ([]byte, bool) { return nil, zerosFrom16th(cell) > maybeRound }
+// spreadsheet's numbers hold, are not zero, and so many that this is no chance;
+// and more than fifteen of any kind in a format that only numbers have.
+func rounded(cell []byte) ([]byte, bool) {
+	digits, formatted := longNumber(cell)
+	return nil, formatted || len(digits) > maybeRound && zerosFrom16th(digits)
+}
 
 // maybeRounded tells such digits where it may be chance.
 func maybeRounded(cell []byte) ([]byte, bool) {
-	n := zerosFrom16th(cell)
-	return nil, n > 0 && n <= maybeRound
+	digits, formatted := longNumber(cell)
+	return nil, !formatted && len(digits) <= maybeRound && zerosFrom16th(digits)
 }
 
-// zerosFrom16th is how many digits a whole number of more than 15 has, if all
-// from the 16th on are zero, and otherwise 0.
-func zerosFrom16th(cell []byte) int {
-	digits, fraction, _ := bytes.Cut(cell, []byte("."))
-	if len(digits) > 15 && allDigits(digits) && len(bytes.TrimRight(digits[15:], "0")) == 0 && len(bytes.Trim(fraction, "0")) == 0 {
-		return len(digits)
+// longNumber is the digits of a whole number of more than 15, and whether it is
+// written with commas between its thousands or with a fraction.
+func longNumber(cell []byte) (digits []byte, formatted bool) {
+	if len(cell) <= 15 || allDigits(cell) {
+		return cell, false
 	}
-	return 0
+	parts := longNumberForm.FindSubmatch(cell)
+	if parts == nil {
+		return nil, false
+	}
+	digits = bytes.ReplaceAll(parts[1], []byte(","), nil)
+	return digits, len(digits) > 15 && len(digits) < len(parts[1])+len(parts[2])
+}
+
+var longNumberForm = regexp.MustCompile(`^-?(\d{1,3}(?:,\d{3})+|\d+)([.,]0+)?$`)
+
+// zerosFrom16th tells more than 15 digits that are all zero from the 16th on.
+func zerosFrom16th(digits []byte) bool {
+	return len(digits) > 15 && len(bytes.TrimRight(digits[15:], "0")) == 0
+}
+
+// truthValue tells what spreadsheets write for true and false.
+func truthValue(cell []byte) ([]byte, bool) {
+	switch strings.ToUpper(string(cell[:min(len(cell), 6)])) {
+	case "TRUE", "FALSE", "真", "假":
+		return nil, true
+	}
+	return nil, false
 }
 
 func longID(cell []byte) ([]byte, bool) { return nil, len(cell) > maxID }

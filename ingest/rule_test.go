@@ -74,6 +74,9 @@ func TestPlatformIDs(t *testing.T) {
 		{"whatsapp", "886912345678", false},
 		{"whatsapp", "+886912345678", false},
 		{"whatsapp", "0912-345-678", true},
+		{"whatsapp", "912345678", true},
+		{"whatsapp", "9123456789", false},
+		{"whatsapp", "812345678", false},
 		{"facebook", "6432109876543211", false},
 		{"facebook", "wang.xiaoming", true},
 		{"instagram", "17841400000000001", false},
@@ -86,6 +89,76 @@ func TestPlatformIDs(t *testing.T) {
 		ch.check(&row, &cells)
 		if row.Err != nil || (len(row.Notes) > 0) != c.odd {
 			t.Errorf("%s %q: %v, %v", c.platform, c.id, row.Err, row.Notes)
+		}
+	}
+}
+
+// What spreadsheets make of cells, and what is told of it: the first fault or
+// note. What is only mended becomes the id after the arrow.
+func TestWhatSpreadsheetsWrite(t *testing.T) {
+	for cell, want := range map[string]string{
+		"12,345,678,901,234,600":    "rounded",
+		"1,234,567,890,123,456":     "rounded",
+		"12,345,678,901,234,600.00": "rounded",
+		"-12,345,678,901,234,600":   "rounded",
+		"12345678901234600.0":       "rounded",
+		"12345678901234567.00":      "rounded",
+		"12345678901234600,00":      "rounded",
+		"-123456789012345000":       "rounded",
+		"-12345678901234500.0":      "rounded",
+		"-12345678901234500":        "odd-rounded",
+		"123,456,789,012,345":       "thousands → 123456789012345",
+		"123456789012345.0":         "point-zero → 123456789012345",
+		"12,34,567,890,123,456,789": "",
+		"12345678901234567.5":       "odd-fraction",
+		"-1.2E+05":                  "scientific",
+		"-12345678E+10":             "scientific",
+		"-5":                        "odd-number",
+		"-12345678901234":           "odd-number",
+		"-1,234.5":                  "odd-number",
+		"25%":                       "odd-number",
+		"12.5 %":                    "odd-number",
+		"NT$1,234,567":              "odd-number",
+		"$123":                      "odd-number",
+		"-US$5.00":                  "odd-number",
+		"(123)":                     "odd-number",
+		"($1,234)":                  "odd-number",
+		"1,234,567.00":              "odd-number",
+		"-a5":                       "",
+		"(a)":                       "",
+		"c$1":                       "",
+		"100%a":                     "",
+		"TRUE":                      "odd-truth",
+		"False":                     "odd-truth",
+		"真":                         "odd-truth",
+		"假":                         "odd-truth",
+		"TRUE1":                     "",
+		"?c109":                     "odd-question",
+		"c1?10":                     "odd-question",
+		"Err:522":                   "error-value",
+		"Err:52":                    "",
+		"xErr:522":                  "",
+		"{=SUM(1)}":                 "formula",
+		`{="c"&1}`:                  "formula",
+		`="c"&"x1"`:                 "formula",
+		`="00123"`:                  "text-formula → 00123",
+		"{a=b}":                     "",
+	} {
+		c := &checker{}
+		var row Row
+		cells := [fieldCount][]byte{fieldTag: []byte("t"), fieldClient: []byte(cell)}
+		c.check(&row, &cells)
+		got := ""
+		switch fault, failed := row.Err.(*Fault); {
+		case failed:
+			got = fault.ID
+		case len(row.Notes) > 0 && row.Notes[0].Mended:
+			got = row.Notes[0].ID + " → " + row.ClientID
+		case len(row.Notes) > 0:
+			got = row.Notes[0].ID
+		}
+		if got != want {
+			t.Errorf("%q: %q, not %q", cell, got, want)
 		}
 	}
 }
