@@ -130,7 +130,7 @@ var english = map[string]string{
 	"odd-facebook":      "%[1]s is %[2]q, and a Facebook id is a number",
 	"odd-instagram":     "%[1]s is %[2]q, and an Instagram id is a number",
 	"undoubled":         "quotation marks within a cell are not doubled; the row could be read nevertheless",
-	"hidden-row":        "the row is hidden in the workbook",
+	"hidden-row":        "the row is hidden in the workbook, and counts all the same: copy the visible rows into a sheet of their own if only they are meant",
 
 	// The input as a whole.
 	"folder":        "it is a folder, not a file",

@@ -40,6 +40,7 @@ type Layout struct {
 	Sample    string   // some decoded text beyond ASCII, by which a person sees whether the encoding is right
 	Sheet     string   // of a workbook
 	Others    []string // its other sheets that are not hidden, where none was asked for
+	Hidden    int64    // rows of the sheet that are hidden, and count like the others
 	CRLF      bool     // the lines end in CR LF, and those of the outcome files should
 	Delimiter byte     // of the outcome files' columns; 0 for NDJSON
 

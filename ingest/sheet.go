@@ -17,7 +17,8 @@ type sheet struct {
 	texts  texts
 	shown  numberFormats
 	line   int64
-	column int // of the last cell, from 1
+	column int   // of the last cell, from 1
+	hidden int64 // rows so far, of those with a cell
 	cell   []byte
 	text   []byte
 }
@@ -30,6 +31,10 @@ func (r *Reader) openSheet(src *source, o Options, n *names) error {
 	}
 	chosen, err := book.sheet(o.Sheet)
 	if err != nil {
+		return err
+	}
+	var hidden hiddenRows
+	if err := book.check(chosen.part, &hidden); err != nil {
 		return err
 	}
 	s := &sheet{src: src, shown: numberFormats{book: book}}
@@ -52,6 +57,7 @@ func (r *Reader) openSheet(src *source, o Options, n *names) error {
 	if err != nil {
 		return book.elsewhere(err, chosen.name)
 	}
+	t.found.Hidden = max(0, hidden.n-s.hidden)
 	t.ragged = true // a row of a sheet ends with its last cell that is not empty
 	r.rows = t
 	return nil
@@ -86,6 +92,9 @@ func (s *sheet) next(r *record) error {
 				return io.EOF
 			case e.Name.Local == "row" && len(r.cells) > 0:
 				r.text = s.text
+				if r.hidden {
+					s.hidden++
+				}
 				if len(s.text) > MaxRow {
 					r.text = beginning(s.text)
 					r.cells = r.cells[:0]

@@ -93,9 +93,10 @@ func (p *progress) note(e worker.Event) {
 		p.outcome(e.Entry.Kind)
 		p.settled.Add(1)
 		for _, n := range e.Row.Notes {
-			if n.Mended {
+			switch {
+			case n.Mended:
 				p.mended.Add(1)
-			} else {
+			case n.ID != "hidden-row": // those were told before
 				p.odd.Add(1)
 			}
 		}

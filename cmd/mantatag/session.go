@@ -117,6 +117,10 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		s.log.Warn().Str("sheet", found.Sheet).Msg(s.lang.Say("only the sheet %[1]q is read, and not %[2]s; if that is wrong, stop the run and say which it is with --sheet", found.Sheet, quoted(found.Others)))
 	}
 
+	if n := rows.Layout().Hidden; n > 0 {
+		s.warn(s.lang.Say("%[1]d rows of the sheet %[2]q are hidden, as by a filter, and are sent too; if only the visible ones are meant, stop the run and copy those into a sheet of their own", n, rows.Layout().Sheet))
+	}
+
 	sending, sent := context.WithCancel(intake)
 	done := make(chan struct{})
 	var token atomic.Pointer[string] // in use
@@ -235,6 +239,14 @@ func (s *session) greet() {
 	}
 }
 
+// warn says what is to be known even of a run that is quiet.
+func (s *session) warn(sentence string) {
+	s.log.Warn().Msg(sentence)
+	if s.quiet {
+		fmt.Fprintln(s.terminal, "mantatag:", sentence)
+	}
+}
+
 // sayOf says where an earlier standard input is, and the command that sends what
 // is left of it.
 func (s *session) sayOf(spared *sparedInput, command string) {
@@ -271,11 +283,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		}
 	}
 	if n := summary.Input.Rows; stopped == nil && n != nil && *n == 0 {
-		sentence := noRows(s.lang, s.input)
-		s.log.Warn().Msg(sentence)
-		if s.quiet {
-			fmt.Fprintln(s.terminal, "mantatag:", sentence)
-		}
+		s.warn(noRows(s.lang, s.input))
 	}
 	level := zerolog.WarnLevel
 	switch summary.StoppedBy {

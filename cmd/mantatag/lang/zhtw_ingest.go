@@ -61,7 +61,7 @@ var zhIngest = map[string]string{
 	"odd-facebook":      "%[1]s 是 %[2]q，而 Facebook 的 ID 是數字",
 	"odd-instagram":     "%[1]s 是 %[2]q，而 Instagram 的 ID 是數字",
 	"undoubled":         "儲存格裡的引號沒有成對，但這一列仍然讀得出來",
-	"hidden-row":        "這一列在活頁簿裡是隱藏的",
+	"hidden-row":        "這一列在活頁簿裡是隱藏的，仍然算在內：若只要看得見的列，請把它們複製到另一張工作表",
 
 	// The input as a whole.
 	"folder":            "這是資料夾，不是檔案",

@@ -1,0 +1,82 @@
+package ingest
+
+import "bytes"
+
+// hiddenRows counts the hidden rows of a worksheet that have something in them,
+// from its text as it comes by: parsing it would cost as much as reading the
+// rows.
+type hiddenRows struct {
+	n      int64
+	within bool   // a hidden row, of which no value has come yet
+	rest   []byte // the beginning of what comes next
+}
+
+func (h *hiddenRows) Write(p []byte) (int, error) {
+	h.rest = append(h.rest, p...)
+	whole := bytes.LastIndexByte(h.rest, '>') + 1
+	h.count(h.rest[:whole])
+	h.rest = append(h.rest[:0], h.rest[whole:]...)
+	if len(h.rest) > longestToken { // reading the rows will say so
+		h.rest = h.rest[:0]
+	}
+	return len(p), nil
+}
+
+// count looks through text that ends with a tag.
+func (h *hiddenRows) count(text []byte) {
+	for {
+		for h.within && len(text) > 0 {
+			var tag []byte
+			tag, text = nextTag(text)
+			switch name := tagName(tag); {
+			case name == "/row":
+				h.within = false
+			case (name == "v" || name == "t") && tag[len(tag)-1] != '/':
+				h.n++
+				h.within = false
+			}
+		}
+		at := bytes.Index(text, []byte("hidden"))
+		if at < 0 {
+			return
+		}
+		from := bytes.LastIndexByte(text[:at], '<')
+		if from < 0 || !trueAttribute(text[at-1:]) { // LibreOffice writes a false one in each row
+			text = text[at+1:]
+			continue
+		}
+		var tag []byte
+		tag, text = nextTag(text[from:])
+		h.within = tagName(tag) == "row" && tag[len(tag)-1] != '/'
+	}
+}
+
+// trueAttribute tells whether the white space at the beginning and the name
+// after it are those of an attribute that is true.
+func trueAttribute(text []byte) bool {
+	const space = " \t\r\n"
+	value, ok := bytes.CutPrefix(bytes.TrimLeft(text[len(" hidden"):], space), []byte("="))
+	value = bytes.TrimLeft(value, space)
+	return ok && bytes.IndexByte([]byte(space), text[0]) >= 0 && len(value) > 1 && (value[1] == '1' || value[1] == 't')
+}
+
+// nextTag is what stands between the next < and the > after it, and the text
+// behind that.
+func nextTag(text []byte) (tag, rest []byte) {
+	_, text, _ = bytes.Cut(text, []byte("<"))
+	tag, rest, _ = bytes.Cut(text, []byte(">"))
+	return tag, rest
+}
+
+// tagName is the name of an element without its prefix, with a slash in front
+// where it ends.
+func tagName(tag []byte) string {
+	slash, name := "", tag
+	if bytes.HasPrefix(name, []byte("/")) {
+		slash, name = "/", name[1:]
+	}
+	if end := bytes.IndexAny(name, " \t\r\n/"); end >= 0 {
+		name = name[:end]
+	}
+	return slash + string(name[bytes.IndexByte(name, ':')+1:])
+}
