@@ -63,13 +63,7 @@ var rules = []Rule{
 	{ID: "odd-rounded", Effect: Warns, Fields: anyID, Example: "1234567890123450", find: maybeRounded},
 	{ID: "dotted-thousands", Effect: Fails, Fields: anyID, Example: "1.234.567", find: matches(".", `^\d{1,3}(\.\d{3}){2,}$`)},
 	{ID: "comma-in-tag", Effect: Fails, Fields: tags, Example: "123,456", find: matches(",", `^\d{1,3}(,\d{3})+$`)},
-	{ID: "date", Effect: Fails, Fields: anyID, Example: "2026/3/1", find: matches("/-:月",
-		`^\d{1,4}/\d{1,2}(/\d{1,4})?( .*)?$`,
-		`^\d{1,2}-\d{1,2}-\d{2}$`,
-		`^\d{1,2}:\d{2}(:\d{2})?$`,
-		`(?i)^\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(-\d{2,4})?$`,
-		`(?i)^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{2,4}$`,
-		`^(\d{2,4}年)?\d{1,2}月(\d{1,2}日)?$`)},
+	{ID: "date", Effect: Fails, Fields: anyID, Example: "2026/3/1", find: dates},
 	{ID: "long-id", Effect: Fails, Fields: anyID, Example: strings.Repeat("x", maxID+1), find: longID},
 
 	{ID: "odd-fraction", Effect: Warns, Fields: anyID, Example: "12.5", find: matches(".,", `^\d+[.,]\d+$`)},
@@ -91,6 +85,14 @@ var rules = []Rule{
 	{ID: "odd-facebook", Effect: Warns, Fields: contactIDs, Platform: "facebook", Example: "王小明", find: unless(`^[0-9]{6,24}$`)},
 	{ID: "odd-instagram", Effect: Warns, Fields: contactIDs, Platform: "instagram", Example: "@name", find: unless(`^[0-9]{6,24}$`)},
 }
+
+var dates = matches("/-:月",
+	`^\d{1,4}/\d{1,2}(/\d{1,4})?( .*)?$`,
+	`^\d{1,2}-\d{1,2}-\d{2}$`,
+	`^\d{1,2}:\d{2}(:\d{2})?$`,
+	`(?i)^\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(-\d{2,4})?$`,
+	`(?i)^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{2,4}$`,
+	`^(\d{2,4}年)?\d{1,2}月(\d{1,2}日)?$`)
 
 // maxID is the most bytes that an id may have.
 const maxID = 512

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,7 @@ type sheet struct {
 	in     *tokens
 	texts  texts
 	shown  numberFormats
+	ids    []int // the columns of ids, once the header is known
 	line   int64
 	column int   // of the last cell, from 1
 	hidden int64 // rows so far, of those with a cell
@@ -57,6 +59,7 @@ func (r *Reader) openSheet(src *source, o Options, n *names) error {
 	if err != nil {
 		return book.elsewhere(err, chosen.name)
 	}
+	s.ids = t.at[:]
 	t.found.Hidden = max(0, hidden.n-s.hidden)
 	t.ragged = true // a row of a sheet ends with its last cell that is not empty
 	r.rows = t
@@ -181,7 +184,7 @@ func (s *sheet) value(e *xml.StartElement) ([]byte, error) {
 	}
 	switch kind {
 	case "", "n":
-		return s.shown.shown(s.cell, style)
+		return s.shown.shown(s.cell, style, slices.Contains(s.ids, s.column-1))
 	case "s":
 		n, err := strconv.Atoi(string(bytes.TrimSpace(s.cell)))
 		if err != nil || n < 0 || n >= s.texts.n {

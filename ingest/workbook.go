@@ -5,15 +5,12 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/xuri/excelize/v2"
 )
 
 const (
@@ -362,91 +359,6 @@ func unescaped(text []byte) []byte {
 }
 
 var escapedCharacter = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
-
-// numberFormats says how the number of a cell is shown.
-type numberFormats struct {
-	book  *book
-	file  *excelize.File // has one cell, which takes the number and its style
-	style int            // that the cell has
-}
-
-// shown is a number as a person sees it. One that needs more than fifteen
-// digits, all that a spreadsheet's numbers have, comes in scientific notation,
-// whatever its format: the others have been lost, or would be if it were
-// touched.
-func (f *numberFormats) shown(number []byte, style string) (shown []byte, err error) {
-	defer caught(&err)
-	x, err := strconv.ParseFloat(strings.TrimSpace(string(number)), 64)
-	if err != nil {
-		return number, nil // no number, and no rule for it either
-	}
-	if x >= 1e15 || x <= -1e15 {
-		return strconv.AppendFloat(nil, x, 'G', 15, 64), nil
-	}
-	plain := strconv.FormatFloat(x, 'f', -1, 64)
-	if len(strings.Trim(plain, "-0.")) > 16 {
-		plain = strconv.FormatFloat(x, 'G', 15, 64)
-	}
-	n, _ := strconv.Atoi(style)
-	if n <= 0 {
-		return []byte(plain), nil
-	}
-	if f.file == nil {
-		if err := f.open(); err != nil {
-			return nil, err
-		}
-	}
-	formats := f.file.Styles.CellXfs
-	if formats == nil || n >= len(formats.Xf) || formats.Xf[n].NumFmtID == nil || *formats.Xf[n].NumFmtID == 0 {
-		return []byte(plain), nil
-	}
-	const sheet, cell = "Sheet1", "A1"
-	if f.style != n {
-		if err := f.file.SetCellStyle(sheet, cell, cell, n); err != nil {
-			return nil, err
-		}
-		f.style = n
-	}
-	if err := f.file.SetCellDefault(sheet, cell, plain); err != nil {
-		return nil, err
-	}
-	text, err := f.file.GetCellValue(sheet, cell)
-	return []byte(text), err
-}
-
-// open gives the library, which knows the formats of numbers, the workbook's
-// styles and nothing else of it.
-func (f *numberFormats) open() error {
-	f.file = excelize.NewFile()
-	if f.book.styles != nil {
-		text, err := f.book.read(f.book.styles)
-		if err != nil {
-			return inPart(f.book.styles.Name, err)
-		}
-		f.file.Pkg.Store("xl/styles.xml", text)
-		f.file.Styles = nil
-	}
-	// This has it read them. That there may be no style 0 is no fault.
-	_, err := f.file.GetStyle(0)
-	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
-		return inPart(f.book.styles.Name, syntax)
-	}
-	return f.file.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &f.book.date1904})
-}
-
-func (f *numberFormats) close() {
-	if f.file != nil {
-		f.file.Close()
-	}
-}
-
-// caught turns a panic of the library, which meets styles of any making, into
-// an error.
-func caught(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("%v", p)
-	}
-}
 
 // inPart says in which part of a workbook the fault is.
 func inPart(name string, err error) error {
