@@ -256,13 +256,17 @@ func (t *table) padOwn(n int) {
 	}
 }
 
-// blank tells a record without any text in its cells, which spreadsheets write
-// for an empty row.
+// blank tells a record without any text in its cells, or nothing but white space,
+// which spreadsheets write for an empty row.
 func (r *record) blank() bool { return r.blankFrom(0) }
 
 func (r *record) blankFrom(i int) bool {
 	for ; i < len(r.cells); i++ {
-		if cell := bytes.TrimSpace(r.cell(i)); len(cell) > 0 && string(cell) != `""` {
+		cell := bytes.TrimSpace(r.cell(i))
+		if len(cell) > 1 && cell[0] == '"' && cell[len(cell)-1] == '"' {
+			cell = bytes.TrimSpace(cell[1 : len(cell)-1])
+		}
+		if len(cell) > 0 {
 			return false
 		}
 	}

@@ -27,6 +27,8 @@ var oddities = []struct {
 	{"no line end at the end", "clientId,tagId\nc,t", Options{}, []string{"1@2 t c   | c,t | "}},
 	{"blank lines all over", "\n\nclientId,tagId\n\nc,t\n\n\nd,t\n\n", Options{}, []string{"1@5 t c   | c,t | ", "2@8 t d   | d,t | "}},
 	{"rows of nothing but commas", "clientId,tagId,x\n,,\nc,t,\n,,\n", Options{}, []string{"1@3 t c   | c,t, | "}},
+	{"rows of white space, quoted or not", "clientId,tagId,x\n\"   \",,\n\"\u3000\",\" \u00A0\",\"\n\"\n  ,\t,\nc,t,\n", Options{}, []string{"1@6 t c   | c,t, | "}},
+	{"white space past the header", "clientId,tagId\nc,t,\" \",\n", Options{}, []string{"1@2 t c   | c,t | ,\" \","}},
 	{"a header alone", "clientId,tagId\n", Options{}, nil},
 	{"^Z at the end", "clientId,tagId\r\nc,t\r\n\x1A", Options{}, []string{"1@2 t c   | c,t | "}},
 	{"a byte order mark", "\xEF\xBB\xBFclientId,tagId\nc,t\n", Options{}, []string{"1@2 t c   | c,t | "}},
