@@ -165,12 +165,21 @@ func (n *names) needs(l layout) int {
 
 // noColumn says that there is no column for a field, and what there is.
 func (n *names) noColumn(f int, header []string) *InputError {
+	lost := slices.ContainsFunc(header, func(h string) bool { return strings.Contains(h, "??") })
 	if n.mapped[f] {
-		return &InputError{Message: say("no-map-column", n.fields[f], fieldNames[f], quoteNames(header))}
+		e := &InputError{Message: say("no-map-column", n.fields[f], fieldNames[f], quoteNames(header))}
+		if lost {
+			e.Hint = say("hint-question-marks")
+		}
+		return e
 	}
 	e := &InputError{
 		Message: say("no-columns", fieldNames[f], quoteNames(header)),
 		Hint:    say("hint-map", fieldNames[f]),
+	}
+	if lost {
+		e.Hint = say("hint-question-marks")
+		return e
 	}
 	if near := n.nearest(f, header); near != "" {
 		e.Hint = say("hint-nearest", fieldNames[f], near)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -69,6 +70,30 @@ func containerOf(begins []byte) (string, error) {
 		return "", &InputError{Message: say(m.refuse), Hint: say("hint-save-xlsx")}
 	}
 	return bare, nil
+}
+
+// markups are the beginnings, in small letters, of texts that hold no table of
+// ours: what the export of some programs gives, whatever its name says.
+var markups = []struct{ begins, what string }{
+	{"<?xml", "an-xml"},
+	{"<!doctype html", "a-page"},
+	{"<html", "a-page"},
+	{"<head", "a-page"},
+	{"<meta", "a-page"},
+	{"<table", "a-page"},
+	{"<!doctype", "an-xml"},
+}
+
+// noMarkup refuses a text that is XML or a web page.
+func noMarkup(text []byte) error {
+	text = bytes.TrimSpace(text)
+	begins := strings.ToLower(string(text[:min(len(text), 20)]))
+	for _, m := range markups {
+		if strings.HasPrefix(begins, m.begins) {
+			return &InputError{Message: say("foreign", say(m.what)), Hint: say("hint-formats")}
+		}
+	}
+	return nil
 }
 
 // unpack gives the text within the container, and what to call when done.

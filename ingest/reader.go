@@ -174,6 +174,9 @@ func (r *Reader) openText(src *source, container string, o Options, delim byte, 
 	if err := f.begin(); err != nil {
 		return err
 	}
+	if err := noMarkup(f.data()); err != nil {
+		return err
+	}
 	format := o.Format
 	if format == "" || format == "auto" {
 		format = sniffFormat(f.data())

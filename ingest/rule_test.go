@@ -174,7 +174,7 @@ func TestCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := regexp.MustCompile(`say\("([a-z-]+)"|"(hint-[a-z-]+)"|"", "([a-z-]+)", ""|"foreign", "([a-z0-9-]+)"`)
+	said := regexp.MustCompile(`say\("([a-z-]+)"|"(hint-[a-z-]+)"|"", "([a-z-]+)", ""|"foreign", "([a-z0-9-]+)"|"<[^"]*", "([a-z-]+)"`)
 	for _, file := range files {
 		if !strings.HasSuffix(file.Name(), ".go") || strings.HasSuffix(file.Name(), "_test.go") || file.Name() == "fault.go" {
 			continue
@@ -184,7 +184,7 @@ func TestCatalogue(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range said.FindAllStringSubmatch(string(text), -1) {
-			used[m[1]+m[2]+m[3]+m[4]] = true
+			used[m[1]+m[2]+m[3]+m[4]+m[5]] = true
 		}
 	}
 	for id := range used {

@@ -49,6 +49,9 @@ func openWorkbook(src *source) (*book, error) {
 	for _, part := range z.File {
 		b.parts[partName(part.Name)] = part
 	}
+	if kind, err := b.read(b.parts["mimetype"]); err == nil && bytes.Contains(kind, []byte("opendocument.spreadsheet")) {
+		return nil, &InputError{Message: say("foreign", say("a-sheet")), Hint: say("hint-save-sheet")}
+	}
 	if b.parts["xl/workbook.xml"] == nil {
 		return nil, &InputError{Message: say("no-workbook-zip"), Hint: say("hint-formats")}
 	}

@@ -91,7 +91,7 @@ func TestOddWorkbooks(t *testing.T) {
 		{"runs and how they are spoken", plain(`<row r="2"><c r="A2" t="s"><v>1</v></c><c r="B2" t="s"><v>0</v></c></row>`), []string{"1@2 t 王 小明   | 王 小明,t | "}},
 		{"escaped characters", plain(`<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="s"><v>0</v></c></row>`), []string{"1@2 !control | \"a\rb _x000D_ _x00zz_\",t | "}},
 		{"character data", plain(`<row r="2"><c r="A2" t="s"><v>4</v></c><c r="B2" t="s"><v>0</v></c></row>`), []string{"1@2 t c<1>   | c<1>,t | "}},
-		{"rows of white space", plain(`<row r="2"><c r="A2" t="str"><v>  </v></c><c r="B2" t="str"><v>`+"\u3000"+`</v></c></row>`+strings.ReplaceAll(one, "2", "3")), []string{"1@3 t c1   | c1,t | "}},
+		{"rows of white space", plain(`<row r="2"><c r="A2" t="str"><v>  </v></c><c r="B2" t="str"><v>` + "\u3000" + `</v></c></row>` + strings.ReplaceAll(one, "2", "3")), []string{"1@3 t c1   | c1,t | "}},
 		{"an empty text", plain(`<row r="2"><c r="A2" t="s"><v>3</v></c><c r="B2" t="s"><v>0</v></c></row>`), []string{"1@2 !no-client | ,t | "}},
 		{"a formula's text", plain(`<row r="2"><c r="A2" t="str"><f>"c"&amp;1</f><v>c1</v></c><c r="B2" t="s"><v>0</v></c></row>`), oneRow},
 		{"a formula's error", plain(`<row r="2"><c r="A2" t="e"><f>1/0</f><v>#DIV/0!</v></c><c r="B2" t="s"><v>0</v></c></row>`), []string{"1@2 !error-value | #DIV/0!,t | "}},

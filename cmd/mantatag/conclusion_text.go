@@ -58,7 +58,7 @@ func (c *conclusion) printInput(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n%s\n", l.Say("Columns"))
 	for _, column := range c.Input.Columns {
-		fmt.Fprintf(w, "  %-16s  %s\n", column.Field, strings.TrimSpace(column.Name))
+		fmt.Fprintf(w, "  %-16s  %s\n", column.Field, oneLine(column.Name))
 	}
 }
 
@@ -103,19 +103,26 @@ func (c *conclusion) printKinds(w io.Writer, title string, kinds []checkedKind) 
 		}
 		fmt.Fprintf(w, "  %12s  %s\n", l.Number(k.Count), k.Examples[0].Reason)
 		var lines []string
-		for _, e := range k.Examples {
-			lines = append(lines, fmt.Sprint(e.Line))
+		for i, e := range k.Examples {
+			if i == 0 || e.Line != k.Examples[i-1].Line {
+				lines = append(lines, fmt.Sprint(e.Line))
+			}
 		}
-		if k.Count > int64(len(lines)) {
+		if k.Count > int64(len(k.Examples)) {
 			lines = append(lines, "…")
 		}
 		numbers := strings.Join(lines, l.Say(", "))
 		where := l.Say("line %[1]s", numbers)
 		if column := k.Examples[0].Column; column != "" {
-			where = l.Say("line %[1]s, column %[2]s", numbers, column)
+			where = l.Say("line %[1]s, column %[2]s", numbers, oneLine(column))
 		}
 		fmt.Fprintf(w, "  %12s  %s\n", "", where)
 	}
+}
+
+// oneLine is a column's name, which may have line breaks.
+func oneLine(name string) string {
+	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(strings.TrimSpace(name))
 }
 
 func (c *conclusion) printRequests(w io.Writer) {
