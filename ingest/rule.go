@@ -67,10 +67,10 @@ var rules = []Rule{
 	{ID: "long-id", Effect: Fails, Fields: anyID, Example: strings.Repeat("x", maxID+1), find: longID},
 
 	{ID: "odd-fraction", Effect: Warns, Fields: anyID, Example: "12.5", find: matches(".,", `^\d+[.,]\d+$`)},
-	{ID: "odd-number", Effect: Warns, Fields: anyID, Example: "NT$1,234", find: matches("-%$€£¥￥(,",
+	{ID: "odd-number", Effect: Warns, Fields: anyID, Example: "NT$1,234", find: matches("-%$(,",
 		`^-\d[\d,.]*$`,
 		`^-?\d[\d,.]* ?%$`,
-		`^[-(]?[A-Z]{0,3}[$€£¥￥] ?-?\d[\d,.]*\)?$`,
+		`^[-(]?[A-Z]{0,3}\$ ?-?\d[\d,.]*\)?$`,
 		`^\(\d[\d,.]*\)$`,
 		`^\d{1,3}(,\d{3})+\.\d+$`)},
 	{ID: "odd-truth", Effect: Warns, Fields: anyID, Example: "TRUE", find: truthValue},
