@@ -18,7 +18,7 @@ import (
 // it does as it is told, then goes on.
 //
 // With quota it sends as the law does: each request a window and guard after the
-// one a quota before it, at no more than haste times the mean rate. Without, it
+// one a quota before it, in no less haste. Without, it
 // sends evenly, quota requests a window less share of them.
 type informed struct {
 	quota  int
@@ -33,7 +33,7 @@ func (f informed) over(l sandbox.Limiter, h hinting, latency time.Duration, n in
 	s := &simulation{latency: latency, spread: 0.3, rng: rand.New(rand.NewPCG(seed, 2))}
 	start := simulationStart(seed)
 	s.now = start
-	apart := time.Duration(float64(f.window) / float64(f.quota) / haste)
+	apart := time.Duration(float64(f.window) / float64(f.quota) / State{Window: f.window}.haste())
 	if f.even {
 		apart = time.Duration(float64(f.window) / float64(f.quota) / (1 - f.share))
 	}
@@ -56,7 +56,7 @@ func (f informed) over(l sandbox.Limiter, h hinting, latency time.Duration, n in
 		}
 		at = later(at, log.at(i).Add(f.window+f.guard))
 		if inThis >= f.quota { // a pattern that took longer is drawn together
-			at = later(at, later(opened, last.Add(-time.Duration(float64(f.window)/haste))).Add(f.window+f.guard))
+			at = later(at, later(opened, last.Add(-time.Duration(float64(f.window)/State{Window: f.window}.haste()))).Add(f.window+f.guard))
 		}
 		return at, true
 	}

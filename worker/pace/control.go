@@ -67,7 +67,8 @@ type State struct {
 	early    bool          // it was not over when the next one was tried
 	full     bool          // what it accepts is the quota
 	spent    bool          // the quota was all sent when it was refused, or more than one was
-	late     time.Duration // how much later than expected windows end
+	late     time.Duration // how much later than likely windows end; less than 0: sooner
+	fewer    int           // windows that let in less than the quota
 	strikes  int           // windows with refusals, of late
 	well     int           // windows without, since
 	struck   int           // times that what looked like a window was none
@@ -177,7 +178,7 @@ func (s *State) pace() float64 {
 		r = 0
 	}
 	if s.Window > 0 {
-		r *= haste
+		r *= s.haste()
 	} else if s.saved > 0 {
 		r *= catchUp
 	}

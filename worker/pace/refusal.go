@@ -35,6 +35,9 @@ func (s *State) recovered(o Observation) {
 			// Those who were refused a little later make the silence longer than the
 			// first was told, and a window of a second seem one of two.
 			elapsed = min(elapsed, s.refusal.Sub(s.resumed)+s.latency+s.pause)
+			if elapsed-s.latency <= 2*time.Second {
+				elapsed = min(elapsed, time.Second) // one that was told as two; too short is found out soon
+			}
 		}
 		s.suppose(s.run+s.accepted-1, elapsed)
 	case s.Rate == 0:
@@ -136,8 +139,10 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 	case s.Window == 0:
 		least = max(least, (s.gap-s.latency)/2)
 	}
-	if again := s.base.Add(s.Window*21/20 + s.guard()); s.Window > 0 && s.probing && now.After(s.base.Add(s.Window)) && again.Sub(now) >= least {
-		return again // the way to the server took longer this time
+	// The way to the server may take longer this time.
+	again := s.base.Add(s.Window*21/20 + s.guard())
+	if s.Window > 0 && s.probing && s.refusal.Before(again) && now.Add(least).After(s.base.Add(s.Window+s.guard())) {
+		return later(again, now.Add(least))
 	}
 	for _, d := range silences {
 		at := s.base.Add(d + s.guard())

@@ -22,15 +22,26 @@ const (
 	// A shorter period is no window to us: an even rate comes as near.
 	leastWindow = 40 * time.Millisecond
 
-	// A larger quota is tried after 4 windows that went well, 16 after a trial
-	// that failed, then 64 and 128, but every two minutes if that is sooner.
+	// A larger quota is tried after 4 windows that went well, or the 16 that are
+	// sixteen seconds, then four times as many after a trial that failed, up to 128
+	// and to two minutes.
 	firstWindows = 4
+	firstTrial   = 16 * time.Second
 	mostWindows  = 128
 	longestTrial = 2 * time.Minute
 
 	// Within a window no more than four times the mean rate: a burst that is
-	// faster gains less than a quarter of the last window.
-	haste = 4.0
+	// faster gains less than a quarter of the last window. In a short one twice as
+	// fast: of those that leave close together fewer are overtaken by one of the
+	// next window.
+	haste      = 4.0
+	shortHaste = 8.0
+
+	// The guard of a short window gives away a twentieth of it, so that less is
+	// tried, and half as fast after each time that it was too little, but no less
+	// than a hundredth of the window.
+	easing     = 32 // windows in which the mean deviation of latencies is given up
+	leastGuard = 100
 
 	// Three windows with a refusal before the quota was used up, and less than 16
 	// without between them: what is refused is not what comes after the quota.
@@ -43,7 +54,8 @@ const (
 	// Quotas are remembered send by send, so they have an end.
 	mostQuota = 1 << 16
 
-	// A pause that the server asked for is rounded up to a second or two.
+	// A pause that the server asked for is rounded up to a second or two. Windows
+	// that are not longer are short: to be too early in one costs little.
 	longWindow = 1900 * time.Millisecond
 
 	// A window of a second that is met in its midst may seem one of two or three:
@@ -62,8 +74,34 @@ func (s *State) setQuota(n int, w time.Duration) {
 // many leave within that the limit counts them in the order in which they come,
 // which varies less: the farther apart they are, the more of it is needed.
 func (s State) guard() time.Duration {
-	apart := s.Window / time.Duration(haste*max(1, s.quota))
-	return s.Window/500 + (s.jitter+min(apart, 2*s.jitter))*3/2 + s.late
+	return max(s.Window/500, s.likely()+s.late)
+}
+
+// likely is the guard before a window has shown whether it is too much or too little.
+func (s State) likely() time.Duration {
+	apart := s.Window / time.Duration(s.haste()*float64(max(1, s.quota)))
+	varies := s.jitter + min(apart, 2*s.jitter)
+	if !s.short() {
+		varies = varies * 3 / 2
+	}
+	return s.Window/500 + varies
+}
+
+// ease makes the guard of a short window a little smaller.
+func (s *State) ease() {
+	if s.short() && s.proven {
+		least := s.Window/leastGuard - s.likely()
+		s.late = max(min(s.late, least), s.late-s.jitter/easing>>min(s.fewer, 20))
+	}
+}
+
+func (s State) short() bool { return s.Window < longWindow }
+
+func (s State) haste() float64 {
+	if s.short() {
+		return shortHaste
+	}
+	return haste
 }
 
 // likeWindow is whether a limit that took silent to be over may be a window: it
@@ -83,8 +121,8 @@ func (s *State) suppose(n int, elapsed time.Duration) {
 		return
 	}
 	s.setQuota(n, snap(elapsed))
-	s.tested, s.trying, s.proven, s.trusted, s.late, s.strikes, s.passed, s.held = false, false, false, false, 0, 0, 0, 0
-	s.patience, s.step, s.grown = firstWindows, 1, 0
+	s.tested, s.trying, s.proven, s.trusted, s.late, s.fewer, s.strikes, s.passed, s.held = false, false, false, false, 0, 0, 0, 0, 0
+	s.patience, s.step, s.grown = max(firstWindows, int(firstTrial/s.Window)), 1, 0
 	s.Reason = fmt.Sprintf("perhaps a quota of %d in %v", s.quota, s.Window)
 }
 
@@ -122,7 +160,7 @@ func (s *State) inWindow(now, earlier time.Time, inFlight int) (wait time.Durati
 			period = s.trial()
 		}
 		// A pattern that took longer is drawn together.
-		start := later(later(earlier, s.opened), s.sent.Add(-time.Duration(float64(s.Window)/haste)))
+		start := later(later(earlier, s.opened), s.sent.Add(-time.Duration(float64(s.Window)/s.haste())))
 		if wait = start.Add(period).Sub(now); wait > 0 {
 			return wait, false
 		}
@@ -175,13 +213,15 @@ func (s *State) open() {
 		}
 		if s.well++; s.well >= firstWindows {
 			s.held = s.quota
+			s.ease()
 		}
 		if s.well >= forgiven {
 			s.strikes = 0
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
-			if s.late == 0 && !s.trusted && s.Window > leastShared && s.quota >= leastCount {
+			s.well = 0 // a burst over the end of a window of the clock is of two quotas
+			if s.fewer == 0 && !s.trusted && s.Window > leastShared && s.quota >= leastCount {
 				s.others = true // it was never lowered, and is not all of the limit
 				s.share(s.Rate, s.Window)
 				return
@@ -236,6 +276,10 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	case !s.tested:
 		s.noWindow(now, fmt.Sprintf("no window: refused after %d of %d", s.got, s.quota))
 
+	case s.proven && s.well >= firstWindows && s.got <= s.quota/8:
+		s.overtaken(true)
+		s.Reason = fmt.Sprintf("the window of %v was not quite over", s.Window)
+
 	case !grown && (s.strikes+1 >= mostStrikes || s.strikes > 0 && s.got < s.quota*3/4):
 		s.noWindow(now, fmt.Sprintf("no window any more: refused after %d of %d", s.got, s.quota))
 
@@ -246,14 +290,10 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	default:
 		// A request was overtaken by the one a quota later, or the quota has
 		// become less.
-		if s.well = 0; !grown {
+		s.overtaken(s.quota <= s.held || s.got < s.quota*3/4)
+		if !grown {
 			s.strikes++
 		}
-		if s.quota <= s.held || s.got < s.quota*3/4 {
-			s.late += max(s.jitter/2, s.Window/200)
-		}
-		s.step, s.grown, s.extra = 1, 0, 0
-		s.base = s.opened
 		s.full = s.strikes > 1
 		s.Reason = fmt.Sprintf("refused after %d of %d in %v", s.got, s.quota, s.Window)
 		if s.got > s.quota/2 {
@@ -261,6 +301,17 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 		}
 	}
 	return time.Time{}
+}
+
+// overtaken takes in that a window let in less than its quota: if early, since a
+// request came before the one a quota before it was forgotten.
+func (s *State) overtaken(early bool) {
+	if early {
+		s.late += max(s.jitter/2, s.Window/200)
+	}
+	s.fewer++
+	s.well, s.step, s.grown, s.extra = 0, 1, 0, 0
+	s.base = s.opened
 }
 
 // noWindow goes over to an even rate.
