@@ -102,7 +102,7 @@ func (f *file) abort() {
 		return
 	}
 	_ = f.f.Close() // it may be closed already
-	_ = os.Remove(f.f.Name())
+	_ = journal.Remove(f.f.Name())
 	f.f = nil
 	if f.err == nil {
 		f.err = os.ErrClosed
@@ -117,7 +117,7 @@ func (d *disk) writeFile(path string, text []byte) error {
 
 // forget removes a file that need not be there.
 func (d *disk) forget(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := journal.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return &journal.DiskError{File: path, Err: err}
 	}
 	return nil
@@ -158,7 +158,8 @@ func SetAside(path string) (string, error) {
 const sweepAge = time.Hour
 
 // Sweep removes what a killed run or report left half written in the folder of
-// a job, an hour later at the earliest. It is harmless to be left out.
+// a job, an hour later at the earliest. What cannot be removed, since it is open
+// elsewhere, is harmless and waits for the next one.
 func Sweep(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -174,9 +175,7 @@ func Sweep(dir string) error {
 			if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < sweepAge {
 				continue
 			}
-			if err := realDisk.forget(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
+			_ = journal.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
 	return nil

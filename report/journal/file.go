@@ -50,14 +50,32 @@ func SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Replace renames a file, over one that may be there already. On Windows, where
-// that fails while another process has either open, be it a virus scanner for a
-// moment, it tries again for about two seconds.
+// Replace renames a file, over one that may be there already.
 func Replace(from, to string) error {
-	err := os.Rename(from, to)
+	return whileInUse(func() error { return os.Rename(from, to) })
+}
+
+// Remove removes a file.
+func Remove(path string) error {
+	return whileInUse(func() error { return os.Remove(path) })
+}
+
+// ReadFile reads a file that another process may be replacing.
+func ReadFile(path string) (text []byte, err error) {
+	err = whileInUse(func() error {
+		text, err = os.ReadFile(path)
+		return err
+	})
+	return text, err
+}
+
+// whileInUse does what fails on Windows while another process has the file
+// open, be it a virus scanner for a moment: it tries again for about two seconds.
+func whileInUse(do func() error) error {
+	err := do()
 	for pause := time.Millisecond; pause < 2*time.Second && inUse(err); pause *= 2 {
 		time.Sleep(pause)
-		err = os.Rename(from, to)
+		err = do()
 	}
 	return err
 }
@@ -154,7 +172,10 @@ func Retire(dir string, now time.Time) (string, error) {
 	if runtime.GOOS == "windows" {
 		l.Unlock() // a folder with an open file cannot be renamed there
 	}
-	if err := os.Rename(dir, old); err != nil {
+	switch err := Replace(dir, old); {
+	case inUse(err):
+		return "", &OpenFolderError{dir, err}
+	case err != nil:
 		return "", &DiskError{dir, err}
 	}
 	if err := SyncDir(filepath.Dir(dir)); err != nil {
