@@ -18,6 +18,7 @@ const (
 	journalName = "journal.ndjson"
 	compactName = "journal.ndjson.new"
 	lockName    = "lock"
+	turnName    = "reports.lock"
 )
 
 // File is what the journal asks of its file; *os.File is one. Tests put a
@@ -67,6 +68,15 @@ func ReadFile(path string) (text []byte, err error) {
 		return err
 	})
 	return text, err
+}
+
+// OpenToRead opens a file that another process may be replacing.
+func OpenToRead(path string) (f *os.File, err error) {
+	err = whileInUse(func() error {
+		f, err = os.Open(path)
+		return err
+	})
+	return f, err
 }
 
 // whileInUse does what fails on Windows while another process has the file
@@ -147,6 +157,22 @@ func Running(dir string) bool {
 		l.Unlock()
 	}
 	return err == nil && !free
+}
+
+// turnWait is how long a turn is waited for: longer than reports take to be put in
+// their places, unless a process that has its turn was stopped.
+const turnWait = 10 * time.Second
+
+// Turn waits until no other process puts reports into the job folder dir, and
+// keeps others waiting until done is called. Where no turn comes it goes on
+// without: then what nobody edited may be kept as if somebody had, and nothing is
+// lost.
+func Turn(ctx context.Context, dir string) (done func()) {
+	l := flock.New(filepath.Join(dir, turnName), flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
+	_, _ = l.TryLockContext(ctx, lockWait/40)
+	return func() { _ = l.Close() }
 }
 
 // Retire renames the folder of a job to a dated name beside it, so that a new
