@@ -50,8 +50,9 @@ type file struct {
 	w        *bufio.Writer
 	err      error
 	finished bool
-	report   bool     // of a job, and made again by the command of that name
-	left     leftFile // how it is left, once it is finished
+	mode     fs.FileMode // 0: for its owner alone
+	report   bool        // of a job, and made again by the command of that name
+	left     leftFile    // how it is left, once it is finished
 }
 
 func (d *disk) file(path string) *file {
@@ -102,6 +103,9 @@ func (f *file) finish() {
 		if err := f.f.Close(); f.err == nil {
 			f.err = err
 		}
+	}
+	if f.err == nil && f.mode != 0 {
+		f.err = os.Chmod(f.f.Name(), f.mode)
 	}
 	if f.err == nil {
 		var info fs.FileInfo

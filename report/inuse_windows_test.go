@@ -73,3 +73,11 @@ func TestSweepLeavesWhatIsInUse(t *testing.T) {
 		t.Errorf("the other one is left: %v", err)
 	}
 }
+
+func TestMetricsInUseForAMoment(t *testing.T) {
+	b := mixedJob(t, "clients.csv", mixedCSV)
+	sum, file := b.write(), filepath.Join(b.dir, "job.prom")
+	b.must(WriteMetrics(file, sum))
+	time.AfterFunc(100*time.Millisecond, hold(t, file))
+	b.must(WriteMetrics(file, sum))
+}
