@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -25,12 +26,14 @@ type handle interface {
 type disk struct {
 	create  func(dir, pattern string) (handle, error)
 	rename  func(from, to string) error
+	remove  func(path string) error
 	syncDir func(dir string) error
 }
 
 var realDisk = disk{
 	create:  func(dir, pattern string) (handle, error) { return os.CreateTemp(dir, pattern) },
 	rename:  journal.Replace,
+	remove:  journal.Remove,
 	syncDir: journal.SyncDir,
 }
 
@@ -41,14 +44,27 @@ const tempSuffix = ".tmp"
 // first error is kept, and nothing is written after it. The temporary file is
 // made with the first byte.
 type file struct {
-	disk *disk
-	path string
-	f    handle
-	w    *bufio.Writer
-	err  error
+	disk     *disk
+	path     string
+	f        handle
+	w        *bufio.Writer
+	err      error
+	finished bool
+	mode     fs.FileMode // 0: for its owner alone
+	report   bool        // of a job, and made again by the command of that name
+	left     leftFile    // how it is left, once it is finished
 }
 
-func (d *disk) file(path string) *file { return &file{disk: d, path: path} }
+func (d *disk) file(path string) *file {
+	return &file{disk: d, path: path, left: leftFile{Name: filepath.Base(path)}}
+}
+
+// reportFile is a file that is a report.
+func (d *disk) reportFile(dir, name string) *file {
+	f := d.file(filepath.Join(dir, name))
+	f.report = true
+	return f
+}
 
 func (f *file) open() {
 	if f.err != nil || f.f != nil {
@@ -63,15 +79,20 @@ func (f *file) open() {
 
 func (f *file) write(b []byte) {
 	if f.open(); f.err == nil {
+		f.left.Size += int64(len(b))
+		f.left.Sum = crc32.Update(f.left.Sum, castagnoli, b)
 		_, f.err = f.w.Write(b)
 	}
 }
 
-// commit makes the content durable and gives it its name. Its error is a
-// *journal.DiskError, and then the old content stands.
-func (f *file) commit() error {
+// finish makes the content durable under its temporary name, if that was not
+// done. An error is kept for commit.
+func (f *file) finish() {
+	if f.finished {
+		return
+	}
+	f.finished = true
 	f.open()
-	defer f.abort()
 	if f.err == nil {
 		f.err = f.w.Flush()
 	}
@@ -83,17 +104,35 @@ func (f *file) commit() error {
 			f.err = err
 		}
 	}
+	if f.err == nil && f.mode != 0 {
+		f.err = os.Chmod(f.f.Name(), f.mode)
+	}
 	if f.err == nil {
-		f.err = f.disk.rename(f.f.Name(), f.path)
+		var info fs.FileInfo
+		if info, f.err = os.Stat(f.f.Name()); f.err == nil {
+			f.left.Modified = info.ModTime().UTC()
+		}
+	}
+}
+
+// commit makes the content durable and gives it its name. Its error is a
+// *journal.DiskError, and then the old content stands.
+func (f *file) commit() error {
+	f.finish()
+	defer f.abort()
+	if f.err == nil {
+		if f.err = f.disk.rename(f.f.Name(), f.path); f.err != nil && f.report {
+			return journal.ReportError(f.path, f.err)
+		}
 	}
 	if f.err == nil {
 		f.f = nil // there is no temporary file any more
 		f.err = f.disk.syncDir(filepath.Dir(f.path))
 	}
-	if f.err != nil {
-		return &journal.DiskError{File: f.path, Err: f.err}
+	if _, ok := errors.AsType[*journal.DiskError](f.err); ok || f.err == nil {
+		return f.err
 	}
-	return nil
+	return &journal.DiskError{File: f.path, Err: f.err}
 }
 
 // abort removes the temporary file, if there is one.
@@ -102,7 +141,7 @@ func (f *file) abort() {
 		return
 	}
 	_ = f.f.Close() // it may be closed already
-	_ = os.Remove(f.f.Name())
+	_ = f.disk.remove(f.f.Name())
 	f.f = nil
 	if f.err == nil {
 		f.err = os.ErrClosed
@@ -115,10 +154,10 @@ func (d *disk) writeFile(path string, text []byte) error {
 	return f.commit()
 }
 
-// forget removes a file that need not be there.
+// forget removes a report that need not be there.
 func (d *disk) forget(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &journal.DiskError{File: path, Err: err}
+	if err := d.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return journal.ReportError(path, err)
 	}
 	return nil
 }
@@ -158,7 +197,8 @@ func SetAside(path string) (string, error) {
 const sweepAge = time.Hour
 
 // Sweep removes what a killed run or report left half written in the folder of
-// a job, an hour later at the earliest. It is harmless to be left out.
+// a job, an hour later at the earliest. What cannot be removed, since it is open
+// elsewhere, is harmless and waits for the next one.
 func Sweep(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -174,9 +214,7 @@ func Sweep(dir string) error {
 			if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < sweepAge {
 				continue
 			}
-			if err := realDisk.forget(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
+			_ = journal.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
 	return nil

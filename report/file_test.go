@@ -69,6 +69,7 @@ func (f *fault) disk() *disk {
 			}
 			return os.Rename(from, to)
 		},
+		remove: realDisk.remove,
 		syncDir: func(dir string) error {
 			if f.strike() {
 				return syscall.EIO
@@ -91,7 +92,7 @@ func TestEveryDiskFault(t *testing.T) {
 		}
 		return m
 	}
-	before := contents()
+	before, stamp := contents(), b.read(stampName)
 
 	// The new state has one more outcome in each file.
 	b.reopen()
@@ -109,7 +110,7 @@ func TestEveryDiskFault(t *testing.T) {
 	causes := []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EACCES}
 	faults := 0
 	for ; ; faults++ {
-		b.must(realDisk.forget(filepath.Join(b.dir, stampName)))
+		b.must(os.WriteFile(filepath.Join(b.dir, stampName), []byte(stamp), 0o600))
 		for name, text := range before {
 			b.must(os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o600))
 		}
@@ -144,6 +145,9 @@ func TestEveryDiskFault(t *testing.T) {
 				t.Errorf("fault %d: written again, %s is not as it should be:\n%s", faults, name, text)
 			}
 		}
+		if kept := b.kept(); len(kept) > 0 {
+			t.Fatalf("fault %d: kept although nobody edited it: %v", faults, kept)
+		}
 	}
 	if faults < 30 {
 		t.Errorf("only %d operations were seen", faults)
@@ -157,6 +161,14 @@ func (b *job) noTemporaries() {
 	if len(left) > 0 {
 		b.t.Errorf("temporary files are left: %v", left)
 	}
+}
+
+// kept are the outcome files that were kept as edited ones.
+func (b *job) kept() []string {
+	b.t.Helper()
+	kept, err := filepath.Glob(filepath.Join(b.dir, "*-edited-*"))
+	b.must(err)
+	return kept
 }
 
 func TestSweep(t *testing.T) {

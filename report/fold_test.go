@@ -143,8 +143,8 @@ func TestBrokenInput(t *testing.T) {
 	if !strings.Contains(b.read("summary.json"), `"rows": null`) || !strings.Contains(b.read("succeeded.csv"), "王小明") {
 		t.Error("the reports of the rows that were read are missing")
 	}
-	if made := lastStamp(b.src); made.From != "" || len(made.Files) != 4 {
-		t.Errorf("the stamp of reports of half an input is %+v", made)
+	if made, err := lastStamp(b.src); err != nil || made.From != "" || len(made.Files) != 4 {
+		t.Errorf("the stamp of reports of half an input is %+v, %v", made, err)
 	}
 	b.noTemporaries()
 }
@@ -207,7 +207,7 @@ func TestFormChanges(t *testing.T) {
 	for i := range files {
 		files[i] = filepath.Base(files[i])
 	}
-	want := []string{"failed.ndjson", "report.html", "reports.json", "retryable.ndjson", "succeeded.ndjson", "summary.json"}
+	want := []string{"failed.ndjson", "report.html", "reports.json", "reports.lock", "retryable.ndjson", "succeeded.ndjson", "summary.json"}
 	if !slices.Equal(files, want) {
 		t.Errorf("the folder has %v, want %v", files, want)
 	}

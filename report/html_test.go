@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +87,10 @@ func TestMetrics(t *testing.T) {
 	sum := b.write()
 	b.must(WriteMetrics(filepath.Join(b.dir, "job.prom"), sum))
 	b.golden("job.prom", "job.prom")
+	if info, err := os.Stat(filepath.Join(b.dir, "job.prom")); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o644 {
+		t.Errorf("the collector may not read it: %v, %v", info, err)
+	}
+	b.noTemporaries()
 	if err := WriteMetrics(filepath.Join(b.dir, "missing", "job.prom"), sum); err == nil {
 		t.Error("there is no error for a folder that is not there")
 	}

@@ -1,11 +1,11 @@
 package report
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"mantatag/report/journal"
+	"github.com/prometheus/common/expfmt"
 )
 
 // WriteMetrics writes the summary to a file in Prometheus' text format, for
@@ -62,10 +62,7 @@ func WriteMetrics(file string, sum Summary) error {
 	}
 	by("last_run_stopped", "1 for what stopped the last run before its end.", "by", stopped)
 
-	if err := prometheus.WriteToTextfile(file, registry); err != nil {
-		return &journal.DiskError{File: file, Err: err}
-	}
-	return nil
+	return writeRegistry(file, registry)
 }
 
 // WriteNotStarted writes the metrics of a run that ended before it had begun:
@@ -88,10 +85,25 @@ func WriteNotStarted(file, folder, bot string, began time.Time, code int) error 
 		gauge.Set(g.value)
 		registry.MustRegister(gauge)
 	}
-	if err := prometheus.WriteToTextfile(file, registry); err != nil {
-		return &journal.DiskError{File: file, Err: err}
+	return writeRegistry(file, registry)
+}
+
+// writeRegistry is prometheus.WriteToTextfile, but with the care of every file here.
+func writeRegistry(file string, registry *prometheus.Registry) error {
+	families, err := registry.Gather()
+	if err != nil {
+		return err
 	}
-	return nil
+	f := realDisk.file(file)
+	f.mode = 0o644
+	var text bytes.Buffer
+	for _, family := range families {
+		if _, err := expfmt.MetricFamilyToText(&text, family); err != nil {
+			return err
+		}
+	}
+	f.write(text.Bytes())
+	return f.commit()
 }
 
 const (

@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"hash/crc32"
 	"path/filepath"
 
 	"mantatag/ingest"
@@ -41,7 +42,7 @@ func formOf(l ingest.Layout) (f form, ext, other string) {
 type outcomeFiles struct {
 	form  form
 	files [len(outcomeKinds)]*file
-	stale [len(outcomeKinds)]string // of the form that this input does not have
+	stale [len(outcomeKinds)]string // the names of the form that this input does not have
 	disk  *disk
 }
 
@@ -49,8 +50,8 @@ func newOutcomeFiles(d *disk, dir string, l ingest.Layout) *outcomeFiles {
 	form, ext, other := formOf(l)
 	o := &outcomeFiles{disk: d, form: form}
 	for i, k := range outcomeKinds {
-		o.files[i] = d.file(filepath.Join(dir, k.String()+ext))
-		o.stale[i] = filepath.Join(dir, k.String()+other)
+		o.files[i] = d.reportFile(dir, k.String()+ext)
+		o.stale[i] = k.String() + other
 	}
 	return o
 }
@@ -64,24 +65,70 @@ func (o *outcomeFiles) write(row *ingest.Row, out *outcome) {
 	f.write(o.form.line(row, out))
 }
 
-// commit puts all files in their places, as far as that is possible.
-func (o *outcomeFiles) commit() error {
-	var errs []error
+// commit puts all files in their places, as far as that is possible, and returns
+// how they were left. What somebody wrote where they go, or where those of the
+// other form are, is kept under another name first.
+func (o *outcomeFiles) commit(s Source) (leftFiles, error) {
+	last, err := lastStamp(s)
+	if err != nil {
+		return nil, err
+	}
+	left := leftFiles{}
+	for _, f := range last.Files {
+		left[f.Name] = append(left[f.Name], f)
+	}
+	// Where no stamp says anything, a table without rows is nobody's work.
+	head := leftFile{Size: int64(len(o.form.header())), Sum: crc32.Checksum(o.form.header(), castagnoli)}
+	var staleErrs [len(outcomeKinds)]error
 	for i, f := range o.files {
 		if f.f == nil {
 			f.write(o.form.header())
 		}
-		errs = append(errs, f.commit(), o.disk.forget(o.stale[i]))
+		f.finish()
+		if f.err == nil {
+			known := left[f.left.Name]
+			if len(known) == 0 {
+				known = append(known, head)
+			}
+			if known, f.err = spare(s, f.left.Name, append(known, f.left)); f.err == nil {
+				left[f.left.Name] = append(known, f.left)
+			}
+		}
+		var now []leftFile
+		if now, staleErrs[i] = spare(s, o.stale[i], left[o.stale[i]]); staleErrs[i] == nil {
+			left[o.stale[i]] = now
+		}
 	}
-	return errors.Join(errs...)
+	if err := writeStamp(s, stamp{Files: left.list()}); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i, f := range o.files {
+		if f.err == nil { // somebody may have saved it just now
+			_, f.err = spare(s, f.left.Name, left[f.left.Name])
+		}
+		err := f.commit()
+		if err == nil {
+			left[f.left.Name] = []leftFile{f.left}
+		}
+		if staleErrs[i] == nil {
+			staleErrs[i] = o.removeStale(s, o.stale[i], left)
+		}
+		errs = append(errs, err, staleErrs[i])
+	}
+	return left, errors.Join(errs...)
 }
 
-func (o *outcomeFiles) names() []string {
-	var names []string
-	for _, f := range o.files {
-		names = append(names, filepath.Base(f.path))
+// removeStale removes a file of the form that this input does not have.
+func (o *outcomeFiles) removeStale(s Source, name string, left leftFiles) error {
+	if _, err := spare(s, name, left[name]); err != nil {
+		return err
 	}
-	return names
+	if err := o.disk.forget(filepath.Join(s.Journal.Dir(), name)); err != nil {
+		return err
+	}
+	delete(left, name)
+	return nil
 }
 
 func (o *outcomeFiles) abort() {

@@ -8,7 +8,6 @@ package report
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"mantatag/ingest"
@@ -103,25 +102,29 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	if err := f.run(ctx, in, files.write); err != nil {
 		return st.stopped(s, f.tally, err), err
 	}
+	// Two that write at once would each take the other's files for edited ones.
+	defer journal.Turn(ctx, dir)()
+	if ctx.Err() != nil {
+		err := interrupted(ctx)
+		return st.stopped(s, f.tally, err), err
+	}
 	if s.Journal.Outdated() {
 		return st.summary(s, f.tally), ErrOutdated
 	}
-	if err := keepEdited(s); err != nil {
+	left, err := files.commit(s)
+	if left == nil {
 		sum := st.stopped(s, f.tally, err)
 		return sum, errors.Join(err, writeSummary(s, sum))
 	}
-	// From here on the files may no longer be those of the stamp.
-	if err := s.disk.forget(filepath.Join(dir, stampName)); err != nil {
-		return st.stopped(s, f.tally, err), err
-	}
-	err = errors.Join(f.broken, files.commit())
-	if err != nil {
+	if err = errors.Join(f.broken, err); err != nil {
 		st.stop(err)
 	}
 	sum := st.summary(s, f.tally)
-	page, pageErr := f.page(sum)
+	page := s.disk.reportFile(dir, pageName)
+	text, pageErr := f.page(sum)
 	if pageErr == nil {
-		pageErr = s.disk.writeFile(filepath.Join(dir, pageName), page)
+		page.write(text)
+		pageErr = page.commit()
 	}
 	if err = errors.Join(err, pageErr); err != nil {
 		sum = st.stopped(s, f.tally, err)
@@ -132,9 +135,10 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	if err != nil || st.digest(s) != from { // or the input was changed meanwhile
 		from = ""
 	}
-	// Without a stamp the reports are only made again by the next run, and
-	// whether they were edited before is not known.
-	_ = writeStamp(s, from, append(files.names(), pageName), f.tally)
+	left[pageName] = []leftFile{page.left}
+	// The stamp that stands if this fails says as much of the outcome files; the
+	// reports are only made again by the next run.
+	_ = writeStamp(s, stamp{From: from, Files: left.list(), Tally: f.tally})
 	return sum, err
 }
 

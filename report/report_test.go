@@ -118,7 +118,11 @@ func (b *job) read(name string) string {
 // the test's own folders are taken out.
 func (b *job) golden(name, as string) {
 	b.t.Helper()
-	got := bytes.ReplaceAll([]byte(b.read(name)), []byte(filepath.Dir(b.dir)), []byte("/jobs"))
+	got := []byte(b.read(name))
+	dir := filepath.Dir(b.dir) + string(filepath.Separator)
+	for _, written := range []string{strings.ReplaceAll(dir, `\`, `\\`), dir} { // JSON doubles Windows' separators
+		got = bytes.ReplaceAll(got, []byte(written), []byte("/jobs/"))
+	}
 	path := filepath.Join("testdata", "golden", as)
 	if *update {
 		b.must(os.MkdirAll(filepath.Dir(path), 0o755))

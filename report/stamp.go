@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"hash/crc32"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,8 +26,14 @@ const stampName = "reports.json"
 // all of the following are the same byte for byte: the input and the way it is
 // read, what the journal has recorded, and the files as they were left. In any
 // doubt there is no stamp, and reports are made.
+//
+// It also tells an outcome file that somebody edited from those of ours. So it is
+// replaced twice, before the first report is put in its place and after the last:
+// in between it lists what the files were and what they are about to be, and
+// holds for nothing. Whenever the program is killed, each file is one of those
+// that are listed, unless it was edited.
 type stamp struct {
-	From  string     `json:"from"` // SHA-256 of the origin
+	From  string     `json:"from"` // SHA-256 of the origin; "": it holds for nothing
 	Files []leftFile `json:"files"`
 	Tally tally      `json:"tally"`
 }
@@ -79,8 +88,8 @@ func Unchanged(s Source) (Summary, bool) {
 
 // readStamp returns the stamp if it holds for an origin with the digest from.
 func readStamp(s Source, from string) (stamp, bool) {
-	made := lastStamp(s)
-	if from == "" || made.From != from {
+	made, err := lastStamp(s)
+	if err != nil || from == "" || made.From != from {
 		return stamp{}, false
 	}
 	for _, f := range made.Files {
@@ -91,60 +100,70 @@ func readStamp(s Source, from string) (stamp, bool) {
 	return made, true
 }
 
-// lastStamp is the stamp as it was written last, whether it still holds or not.
-func lastStamp(s Source) (made stamp) {
-	text, err := os.ReadFile(filepath.Join(s.Journal.Dir(), stampName))
-	if err != nil || json.Unmarshal(text, &made) != nil {
-		return stamp{}
+// lastStamp is the stamp as it was written last, whether it still holds or not;
+// the zero one if there is none, or a damaged one.
+func lastStamp(s Source) (made stamp, err error) {
+	path := filepath.Join(s.Journal.Dir(), stampName)
+	text, err := journal.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return stamp{}, nil
+	case err != nil:
+		return stamp{}, &journal.DiskError{File: path, Err: err}
+	case json.Unmarshal(text, &made) != nil:
+		return stamp{}, nil
 	}
-	return made
+	return made, nil
 }
 
-// keepEdited gives the outcome files that are no longer as they were left a name
-// that no report has: what somebody wrote there is nowhere else.
-func keepEdited(s Source) error {
-	for _, f := range lastStamp(s).Files {
-		if !slices.Contains(OutcomeFiles(), f.Name) {
-			continue
-		}
-		now, err := stat(s, f.Name)
-		if err != nil || now.sameTime(f) {
-			continue
-		}
-		if sum, err := checksum(s, f.Name); err == nil && now.Size == f.Size && sum == f.Sum {
-			continue
-		}
-		path, ext := filepath.Join(s.Journal.Dir(), f.Name), filepath.Ext(f.Name)
-		as, err := s.disk.setAside(path, strings.TrimSuffix(f.Name, ext)+"-edited", ext)
-		if err != nil {
-			return &journal.DiskError{File: path, Err: err}
-		}
-		if s.Kept != nil {
-			s.Kept(path, as)
-		}
-	}
-	return nil
-}
-
-// writeStamp is called when reports were written. If from is "", the stamp holds
-// for nothing, and says only how the files were left.
-func writeStamp(s Source, from string, names []string, t tally) error {
-	made := stamp{From: from, Tally: t}
-	for _, name := range names {
-		f, err := stat(s, name)
-		if err == nil {
-			f.Sum, err = checksum(s, name)
-		}
-		if err != nil {
-			return &journal.DiskError{File: name, Err: err}
-		}
-		made.Files = append(made.Files, f)
-	}
+func writeStamp(s Source, made stamp) error {
 	text, err := json.Marshal(made)
 	if err != nil {
 		return err
 	}
 	return s.disk.writeFile(filepath.Join(s.Journal.Dir(), stampName), append(text, '\n'))
+}
+
+// leftFiles are the files of a stamp by their names. While one is replaced it is
+// there twice.
+type leftFiles map[string][]leftFile
+
+func (l leftFiles) list() (files []leftFile) {
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		files = append(files, l[name]...)
+	}
+	return files
+}
+
+// spare gives the outcome file with that name, if it is none of known, a name that
+// no report has: what somebody wrote there is nowhere else. It returns the file
+// as it is, which may be written over from then on; nil if there is none.
+func spare(s Source, name string, known []leftFile) ([]leftFile, error) {
+	path := filepath.Join(s.Journal.Dir(), name)
+	now, err := stat(s, name)
+	if i := slices.IndexFunc(known, now.sameTime); err == nil && i >= 0 {
+		return known[i : i+1 : i+1], nil
+	}
+	if err == nil {
+		now.Sum, err = checksum(path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, journal.ReportError(path, err)
+	}
+	if !slices.ContainsFunc(known, func(f leftFile) bool { return f.Size == now.Size && f.Sum == now.Sum }) {
+		ext := filepath.Ext(name)
+		as, err := s.disk.setAside(path, strings.TrimSuffix(name, ext)+"-edited", ext)
+		if err != nil {
+			return nil, journal.ReportError(path, err)
+		}
+		if s.Kept != nil {
+			s.Kept(path, as)
+		}
+	}
+	return []leftFile{now}, nil
 }
 
 // stat is a file as it is now, but for its sum.
@@ -160,13 +179,15 @@ func (f leftFile) sameTime(g leftFile) bool {
 	return f.Size == g.Size && f.Modified.Equal(g.Modified)
 }
 
-func checksum(s Source, name string) (uint32, error) {
-	f, err := os.Open(filepath.Join(s.Journal.Dir(), name))
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(path string) (uint32, error) {
+	f, err := journal.OpenToRead(path)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	h := crc32.New(castagnoli)
 	_, err = io.Copy(h, f)
 	return h.Sum32(), err
 }

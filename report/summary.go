@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"mantatag/report/journal"
@@ -180,5 +179,7 @@ func writeSummary(s Source, sum Summary) error {
 	if err != nil {
 		return err
 	}
-	return s.disk.writeFile(filepath.Join(s.Journal.Dir(), summaryName), text)
+	f := s.disk.reportFile(s.Journal.Dir(), summaryName)
+	f.write(text)
+	return f.commit()
 }

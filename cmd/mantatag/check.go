@@ -65,7 +65,7 @@ cannot be used.`,
 	f.Var(&o.rate, "rate", "requests in a time, such as 50/s or 3000/m, or auto for what was learned")
 	f.Var(&o.maxRate, "max-rate", "the most that --rate auto may reach")
 	f.StringVar(&o.tokenFile, "token-file", "", "a `file` with the API token, to tell whether it lasts (default: $MANTATAG_TOKEN)")
-	f.StringVar(&o.stateDir, "state-dir", "", "the `folder` for what was learned of rate limits (default: $XDG_STATE_HOME/mantatag)")
+	f.StringVar(&o.stateDir, "state-dir", "", "the `folder` for what was learned of rate limits (default: $XDG_STATE_HOME/mantatag; on Windows %LOCALAPPDATA%\\mantatag)")
 	f.StringVar(&o.output, "output", "", "write the rows that cannot be sent to this `file`, with the reasons")
 	f.BoolVar(&o.json, "json", false, "write the result in JSON to standard output")
 	return cmd

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mantatag/cmd/mantatag/lang"
+	"mantatag/report/journal"
 	"mantatag/worker"
 	"mantatag/worker/manta"
 )
@@ -42,7 +43,7 @@ const shortestSecret = 8
 func readCredential(what lang.Word, file, flag, env string) (string, error) {
 	value, from := os.Getenv(env), env
 	if file != "" {
-		b, err := os.ReadFile(file)
+		b, err := journal.ReadFile(file)
 		if err != nil {
 			return "", unreadable(what, file, flag, err)
 		}

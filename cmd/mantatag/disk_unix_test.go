@@ -174,7 +174,7 @@ func TestNoWriteGoesThrough(t *testing.T) {
 				break
 			}
 		}
-		for _, name := range []string{"journal.ndjson", "succeeded.csv", "summary.json", "report.html", "job.prom"} {
+		for _, name := range []string{"journal.ndjson", "succeeded.csv", "reports.json", "summary.json", "report.html", "job.prom"} {
 			if strings.Contains(first, name) {
 				named[name] = true
 				first = ""

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -57,11 +56,24 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 	case <-ctx.Done():
 		// A read of a terminal or a pipe cannot be broken off; it ends with
 		// the program.
-		return "", errors.Join(context.Cause(ctx), os.Remove(temp))
+		return "", errors.Join(context.Cause(ctx), f.Close(), journal.Remove(temp))
+	}
+	if err == nil && runtime.GOOS == "windows" {
+		// There Ctrl-C ends a read of the console as if the input had ended,
+		// and is told as a signal beside that.
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * together):
+		}
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+		return "", errors.Join(err, f.Close(), journal.Remove(temp))
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(temp)
+			_ = f.Close() // it may be closed already
+			_ = journal.Remove(temp)
 		}
 	}()
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
@@ -326,28 +338,6 @@ func anywhere(dir string, kept []string, input string) string {
 	return commandLineOf(programAnywhere(), append(words, input)...)
 }
 
-// programAnywhere is the program as any folder can call it.
-func programAnywhere() string {
-	name := programName()
-	if name == os.Args[0] && filepath.Base(name) != name {
-		if absolute, err := filepath.Abs(name); err == nil {
-			return absolute
-		}
-	}
-	return name
-}
-
-// commandLine is a command of this program, safe to paste into a shell.
-func commandLine(words ...string) string { return commandLineOf(programName(), words...) }
-
-func commandLineOf(program string, words ...string) string {
-	line := quote(program)
-	for _, w := range words {
-		line += " " + quote(w)
-	}
-	return line
-}
-
 // resumeSpared is the command line that sends the rest of an input that was
 // spared: with the flags of the present run, but read as it was by its own.
 func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options, bot, job string) string {
@@ -385,39 +375,11 @@ func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options
 // renewalCommand is the command line that renews the pair of a run that was
 // given flags.
 func renewalCommand(flags *pflag.FlagSet) string {
-	words := []string{quote(programName()), "token", "renew"}
+	words := []string{"token", "renew"}
 	for _, name := range []string{"token-file", "secret-file", "bot", "api-url", "lang"} {
 		if f := flags.Lookup(name); f != nil && f.Changed {
-			words = append(words, quote("--"+name+"="+f.Value.String()))
+			words = append(words, "--"+name+"="+f.Value.String())
 		}
 	}
-	return strings.Join(words, " ")
-}
-
-// programName is how the user called the program.
-func programName() string {
-	if strings.Contains(os.Args[0], "go-build") {
-		return "go run ./cmd/mantatag" // what "go run" starts is gone afterwards
-	}
-	return os.Args[0]
-}
-
-// quote makes a word safe to paste into a shell, as the platform's shell reads it.
-func quote(w string) string {
-	if w == "go run ./cmd/mantatag" {
-		return w
-	}
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-+=./:,@%", r) || r > 0x7f
-	}
-	if runtime.GOOS == "windows" {
-		if w != "" && !strings.ContainsAny(w, " \t\"&|<>^()") {
-			return w
-		}
-		return `"` + strings.ReplaceAll(w, `"`, `\"`) + `"`
-	}
-	if w != "" && !strings.ContainsFunc(w, func(r rune) bool { return !plain(r) }) {
-		return w
-	}
-	return fmt.Sprintf("'%s'", strings.ReplaceAll(w, "'", `'\''`))
+	return commandLine(words...)
 }

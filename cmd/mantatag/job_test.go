@@ -34,7 +34,7 @@ func TestResumeCommand(t *testing.T) {
 		}
 		input := run.Flags().Arg(0)
 		job := cmp.Or(run.Flag("job").Value.String(), jobFolder(input, false))
-		want := quote(programName()) + " run " + c.want
+		want := strings.ReplaceAll(commandLine(), `\`, "/") + " run " + c.want
 		if got := strings.ReplaceAll(resumeCommand(run.Flags(), input, job), `\`, "/"); got != want {
 			t.Errorf("%s:\n%s\n%s", c.given, got, want)
 		}

@@ -33,7 +33,7 @@ func main() {
 
 // execute runs one command and returns its exit code.
 func execute(ctx context.Context, args []string) (code int) {
-	l := lang.FromEnv(os.Getenv)
+	l := lang.OfUser()
 	defer catch(os.Stderr, l, &code)
 	// A flag before --lang may be wrong, which is said in that language too.
 	for i, a := range args {

@@ -64,7 +64,7 @@ func newPairFiles(token, secret string) *pairFiles {
 		},
 		syncDir: journal.SyncDir,
 		replace: func(name string, text []byte) error { return report.WriteFile(name, text) },
-		remove:  os.Remove,
+		remove:  journal.Remove,
 	}}
 }
 
@@ -159,7 +159,7 @@ func (p *pairFiles) remove() error {
 // recover finishes a renewal that was interrupted, and reports whether there
 // was one. A recovery file without a pair is of one that never got an answer.
 func (p *pairFiles) recover() (bool, error) {
-	text, err := os.ReadFile(p.recovery())
+	text, err := journal.ReadFile(p.recovery())
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -24,6 +24,7 @@ type killed struct{}
 type faultyDisk struct {
 	pairDisk
 	steps  []string // so far
+	open   pairFile // left by a kill, until the process ends
 	killAt int      // the process is killed before this step, from 1; 0: never
 	failAt int      // this step fails …
 	rest   bool     // … and all after it
@@ -74,6 +75,7 @@ func (d *faultyDisk) on(files *pairFiles) {
 				return nil, err
 			}
 			f, err := d.pairDisk.create(name)
+			d.open = f
 			return faultyFile{f, d}, err
 		},
 		syncDir: func(dir string) error {
@@ -132,6 +134,9 @@ func (r *renewal) on(t *testing.T, d *faultyDisk) (err error, wasKilled bool) {
 		if p := recover(); p != nil {
 			if _, wasKilled = p.(killed); !wasKilled {
 				panic(p)
+			}
+			if d.open != nil {
+				_ = d.open.Close() // as the system does
 			}
 		}
 	}()

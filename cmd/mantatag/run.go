@@ -114,7 +114,7 @@ twice.`,
 	f.Var(newChoice(&o.logLevel, "info", "debug", "info", "warn", "error"), "log-level", "how much run.log says")
 	f.Var(newChoice(&o.logFormat, "auto", "auto", "console", "json"), "log-format", "how log lines look on standard error")
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write the result as Prometheus metrics to this `file`")
-	f.StringVar(&o.stateDir, "state-dir", "", "the `folder` for what was learned of rate limits (default: $XDG_STATE_HOME/mantatag)")
+	f.StringVar(&o.stateDir, "state-dir", "", "the `folder` for what was learned of rate limits (default: $XDG_STATE_HOME/mantatag; on Windows %LOCALAPPDATA%\\mantatag)")
 	return cmd
 }
 

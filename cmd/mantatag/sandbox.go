@@ -272,7 +272,7 @@ func serveSandbox(ctx context.Context, out io.Writer, l *lang.Language, listen s
 	} {
 		fmt.Fprintf(out, set, v[0], v[1])
 	}
-	fmt.Fprintf(out, "  %s run INPUT\n\n%s\n", quote(programName()), l.Say("Ctrl-C stops it."))
+	fmt.Fprintf(out, "  %s run INPUT\n\n%s\n", commandLine(), l.Say("Ctrl-C stops it."))
 
 	<-ctx.Done()
 	if err := server.Close(); err != nil {

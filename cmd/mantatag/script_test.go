@@ -67,6 +67,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("MANTATAG_TOKEN", sandbox.Token)
 			e.Setenv("MANTATAG_SECRET", sandbox.Secret)
 			e.Setenv("MANTATAG_BOT_ID", sandbox.BotID)
+			e.Setenv("LANG", "C") // whatever Windows' own setting is
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("DEMO", mustAbs(filepath.Join("..", "..", "testdata")))
 			e.Values["api"] = new(*api)

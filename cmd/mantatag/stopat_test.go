@@ -76,7 +76,7 @@ func TestDeadline(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now().Local()
-			s := &session{runOptions: &runOptions{lang: lang.FromEnv(func(string) string { return "" }), maxDuration: tt.duration}}
+			s := &session{runOptions: &runOptions{lang: lang.New(lang.English), maxDuration: tt.duration}}
 			if tt.at > 0 {
 				if err := s.stopAt.Set(began.Add(tt.at).Format("15:04")); err != nil {
 					t.Fatal(err)

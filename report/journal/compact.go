@@ -33,7 +33,7 @@ func (j *Journal) compact(r *replay, openFile OpenFile) (*replay, error) {
 	temp := filepath.Join(j.dir, compactName)
 	size, err := j.writeCompact(temp, r, openFile)
 	if err != nil {
-		os.Remove(temp)
+		_ = Remove(temp)
 		j.note("%[1]s could not be rewritten compactly, and stays as it is: %[2]v", j.name, err)
 		return r, nil
 	}
@@ -42,7 +42,7 @@ func (j *Journal) compact(r *replay, openFile OpenFile) (*replay, error) {
 		return nil, &DiskError{j.name, err}
 	}
 	if err := Replace(temp, j.name); err != nil {
-		os.Remove(temp)
+		_ = Remove(temp)
 		j.note("%[1]s could not be rewritten compactly, and stays as it is: %[2]v", j.name, err)
 		return j.replay(openFile)
 	}

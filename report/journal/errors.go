@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 )
 
@@ -42,6 +43,52 @@ func (e *DiskError) Error() string {
 }
 
 func (e *DiskError) Unwrap() error { return e.Err }
+
+// OpenFolderError is the DiskError of a job's folder that cannot be moved while
+// something in it is open, on Windows.
+type OpenFolderError struct {
+	Dir string
+	Err error
+}
+
+func (e *OpenFolderError) Error() string {
+	key, args := e.Sentence()
+	return fmt.Sprintf(key, args...)
+}
+
+// Sentence is the error's format and arguments, for other languages.
+func (e *OpenFolderError) Sentence() (string, []any) {
+	return "the job folder %[1]s cannot be moved: %[2]v; close what is open in it, also in a terminal that stands there, and run the same command again", []any{e.Dir, e.Err}
+}
+
+func (e *OpenFolderError) Unwrap() error { return &DiskError{e.Dir, e.Err} }
+
+// OpenReportError is the DiskError of a report that cannot be replaced while
+// another program has it open, on Windows. It can be made again from the others.
+type OpenReportError struct {
+	File string
+	Err  error
+}
+
+// ReportError is the error of a report that could not be replaced.
+func ReportError(file string, err error) error {
+	if inUse(err) {
+		return &OpenReportError{file, err}
+	}
+	return &DiskError{file, err}
+}
+
+func (e *OpenReportError) Error() string {
+	key, args := e.Sentence()
+	return fmt.Sprintf(key, args...)
+}
+
+// Sentence is the error's format and arguments, for other languages.
+func (e *OpenReportError) Sentence() (string, []any) {
+	return "%[1]s cannot be written: %[2]v; if it is open in another program, such as Excel, close it there; then mantatag report \"%[3]s\" writes it", []any{e.File, e.Err, filepath.Dir(e.File)}
+}
+
+func (e *OpenReportError) Unwrap() error { return &DiskError{e.File, e.Err} }
 
 // HostError says that the job belongs to another API host, which a request of it
 // may have come to.

@@ -18,6 +18,7 @@ const (
 	journalName = "journal.ndjson"
 	compactName = "journal.ndjson.new"
 	lockName    = "lock"
+	turnName    = "reports.lock"
 )
 
 // File is what the journal asks of its file; *os.File is one. Tests put a
@@ -50,14 +51,41 @@ func SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Replace renames a file, over one that may be there already. On Windows, where
-// that fails while another process has either open, be it a virus scanner for a
-// moment, it tries again for about two seconds.
+// Replace renames a file, over one that may be there already.
 func Replace(from, to string) error {
-	err := os.Rename(from, to)
+	return whileInUse(func() error { return os.Rename(from, to) })
+}
+
+// Remove removes a file.
+func Remove(path string) error {
+	return whileInUse(func() error { return os.Remove(path) })
+}
+
+// ReadFile reads a file that another process may be replacing.
+func ReadFile(path string) (text []byte, err error) {
+	err = whileInUse(func() error {
+		text, err = os.ReadFile(path)
+		return err
+	})
+	return text, err
+}
+
+// OpenToRead opens a file that another process may be replacing.
+func OpenToRead(path string) (f *os.File, err error) {
+	err = whileInUse(func() error {
+		f, err = os.Open(path)
+		return err
+	})
+	return f, err
+}
+
+// whileInUse does what fails on Windows while another process has the file
+// open, be it a virus scanner for a moment: it tries again for about two seconds.
+func whileInUse(do func() error) error {
+	err := do()
 	for pause := time.Millisecond; pause < 2*time.Second && inUse(err); pause *= 2 {
 		time.Sleep(pause)
-		err = os.Rename(from, to)
+		err = do()
 	}
 	return err
 }
@@ -131,6 +159,22 @@ func Running(dir string) bool {
 	return err == nil && !free
 }
 
+// turnWait is how long a turn is waited for: longer than reports take to be put in
+// their places, unless a process that has its turn was stopped.
+const turnWait = 10 * time.Second
+
+// Turn waits until no other process puts reports into the job folder dir, and
+// keeps others waiting until done is called. Where no turn comes it goes on
+// without: then what nobody edited may be kept as if somebody had, and nothing is
+// lost.
+func Turn(ctx context.Context, dir string) (done func()) {
+	l := flock.New(filepath.Join(dir, turnName), flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
+	_, _ = l.TryLockContext(ctx, lockWait/40)
+	return func() { _ = l.Close() }
+}
+
 // Retire renames the folder of a job to a dated name beside it, so that a new
 // job can take its place, and returns that name; "" if there was no folder.
 // It fails with ErrLocked while a run has the job.
@@ -154,7 +198,10 @@ func Retire(dir string, now time.Time) (string, error) {
 	if runtime.GOOS == "windows" {
 		l.Unlock() // a folder with an open file cannot be renamed there
 	}
-	if err := os.Rename(dir, old); err != nil {
+	switch err := Replace(dir, old); {
+	case inUse(err):
+		return "", &OpenFolderError{dir, err}
+	case err != nil:
 		return "", &DiskError{dir, err}
 	}
 	if err := SyncDir(filepath.Dir(dir)); err != nil {

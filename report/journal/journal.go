@@ -97,7 +97,8 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 			l.Unlock()
 		}
 	}()
-	if err := os.Remove(filepath.Join(dir, compactName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	// One that is open elsewhere is in the way of the next compaction only.
+	if err := Remove(filepath.Join(dir, compactName)); err != nil && !errors.Is(err, os.ErrNotExist) && !inUse(err) {
 		return nil, &DiskError{filepath.Join(dir, compactName), err}
 	}
 	r, err := j.replay(o.OpenFile)

@@ -107,7 +107,7 @@ type stored struct {
 // version, older than 90 days, from the future or without sense is no memory
 // and no error; only one that can't be read is.
 func (s Store) Load(now time.Time) (Memory, error) {
-	data, err := os.ReadFile(s.file())
+	data, err := journal.ReadFile(s.file())
 	if errors.Is(err, fs.ErrNotExist) {
 		return Memory{}, nil
 	}
@@ -164,7 +164,7 @@ func (s Store) Save(m Memory) error {
 		err = journal.Replace(f.Name(), s.file())
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		_ = journal.Remove(f.Name())
 	}
 	return err
 }

@@ -9,9 +9,11 @@
 package lang
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"strings"
 	"time"
 
@@ -43,19 +45,22 @@ type Language struct {
 }
 
 // FromEnv is the language of an environment: the first of LC_ALL, LC_MESSAGES
-// and LANG that is set decides, as it does for the C library. Every kind of
-// Chinese is answered in the one that there is.
-func FromEnv(getenv func(string) string) *Language {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if locale := getenv(name); locale != "" {
-			if strings.HasPrefix(strings.ToLower(locale), "zh") {
-				return New(TraditionalChinese)
-			}
-			break
-		}
+// and LANG that is set decides, as it does for the C library, or else system, the
+// setting of the operating system, if it is given. Every kind of Chinese is
+// answered in the one that there is.
+func FromEnv(getenv func(string) string, system func() string) *Language {
+	locale := cmp.Or(getenv("LC_ALL"), getenv("LC_MESSAGES"), getenv("LANG"))
+	if locale == "" && system != nil {
+		locale = system()
+	}
+	if strings.HasPrefix(strings.ToLower(locale), "zh") {
+		return New(TraditionalChinese)
 	}
 	return New(English)
 }
+
+// OfUser is the language of the user who runs the program.
+func OfUser() *Language { return FromEnv(os.Getenv, setting) }
 
 // New is the language with that name, which is one of the constants.
 func New(name string) *Language {

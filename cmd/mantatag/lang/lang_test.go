@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -255,26 +254,29 @@ func TestTraditionalChineseIsTaiwans(t *testing.T) {
 }
 
 func TestLanguageOfAnEnvironment(t *testing.T) {
-	for _, c := range []struct{ all, messages, lang, want string }{
-		{"", "", "", "en"},
-		{"", "", "zh_TW.UTF-8", "zh-TW"},
-		{"", "", "zh_Hant_HK.UTF-8", "zh-TW"},
-		{"", "", "zh_CN.UTF-8", "zh-TW"},
-		{"", "", "de_DE.UTF-8", "en"},
-		{"", "en_US.UTF-8", "zh_TW.UTF-8", "en"},
-		{"", "zh_TW.UTF-8", "en_US.UTF-8", "zh-TW"},
-		{"C", "zh_TW.UTF-8", "zh_TW.UTF-8", "en"},
-		{"zh_TW", "C", "C", "zh-TW"},
+	for _, c := range []struct{ all, messages, lang, system, want string }{
+		{"", "", "", "", "en"},
+		{"", "", "zh_TW.UTF-8", "", "zh-TW"},
+		{"", "", "zh_Hant_HK.UTF-8", "", "zh-TW"},
+		{"", "", "zh_CN.UTF-8", "", "zh-TW"},
+		{"", "", "de_DE.UTF-8", "", "en"},
+		{"", "en_US.UTF-8", "zh_TW.UTF-8", "", "en"},
+		{"", "zh_TW.UTF-8", "en_US.UTF-8", "", "zh-TW"},
+		{"C", "zh_TW.UTF-8", "zh_TW.UTF-8", "", "en"},
+		{"zh_TW", "C", "C", "", "zh-TW"},
+		{"", "", "", "zh-Hant-TW", "zh-TW"},
+		{"", "", "", "de-DE", "en"},
+		{"", "", "C", "zh-TW", "en"},
 	} {
 		env := map[string]string{"LC_ALL": c.all, "LC_MESSAGES": c.messages, "LANG": c.lang}
-		if got := FromEnv(func(name string) string { return env[name] }).String(); got != c.want {
-			t.Errorf("%v: %s, not %s", env, got, c.want)
+		if got := FromEnv(func(name string) string { return env[name] }, func() string { return c.system }).String(); got != c.want {
+			t.Errorf("%v, system %q: %s, not %s", env, c.system, got, c.want)
 		}
 	}
 }
 
 func TestFlag(t *testing.T) {
-	l := FromEnv(os.Getenv)
+	l := OfUser()
 	for given, want := range map[string]string{"en": "en", "zh-TW": "zh-TW", "zh_tw": "zh-TW", "EN": "en"} {
 		if err := l.Set(given); err != nil || l.String() != want {
 			t.Errorf("%s: %v, %v", given, l, err)

@@ -60,7 +60,6 @@ failed.csv、retryable.csv 和 report.html。再執行同一個指令會從停�
 	"how much run.log says":                                                                                                "run.log 記錄的詳細程度",
 	"how log lines look on standard error":                                                                                 "標準錯誤輸出上記錄的格式",
 	"write the result as Prometheus metrics to this `file`":                                                                "把結果以 Prometheus 指標寫到這個檔案 `file`",
-	"the `folder` for what was learned of rate limits (default: $XDG_STATE_HOME/mantatag)":                                 "存放已得知的速率限制的資料夾 `folder`（預設：$XDG_STATE_HOME/mantatag）",
 	"the tag `ID` of rows that have none":                                                                                  "沒有標籤的列所用的標籤 `ID`",
 	"the `platform` of rows that have none: line, facebook, instagram, liveChat or whatsapp":                               "沒有平台的列所用的平台 `platform`：line、facebook、instagram、liveChat 或 whatsapp",
 	"the column of a field, where its name does not say so":                                                                "欄位名稱認不出來時，指定項目所在的欄位",
@@ -212,4 +211,6 @@ With --ban, who is refused is shut out for a time.`: `在本機執行模擬的 A
 	"how long it lasts; 0: there is none":                "故障持續多久；0 表示沒有故障",
 	"`KIND` of fault that every request meets meanwhile": "故障期間每個請求遇到的錯誤種類 `KIND`",
 	"seed of everything that is left to chance":          "隨機數的種子",
+
+	"the `folder` for what was learned of rate limits (default: $XDG_STATE_HOME/mantatag; on Windows %LOCALAPPDATA%\\mantatag)": "存放已得知的速率限制的資料夾 `folder`（預設：$XDG_STATE_HOME/mantatag；Windows 為 %LOCALAPPDATA%\\mantatag）",
 }

@@ -17,6 +17,8 @@ var zhWorker = map[string]string{
 
 	// A journal, and what was learned.
 	"%[1]s: line %[2]s (byte %[3]s): %[4]v: the journal is damaged: put back a copy of the file that is sound, or start over with --fresh, which keeps the old job folder": "%[1]s：第 %[2]s 行（第 %[3]s 位元組）：%[4]v：日誌已損壞；請換回完好的備份，或用 --fresh 重新開始（會保留舊的工作資料夾）",
+	"the job folder %[1]s cannot be moved: %[2]v; close what is open in it, also in a terminal that stands there, and run the same command again":                          "無法移動工作資料夾 %[1]s：%[2]v；請關閉其中開啟的檔案（以及停在該資料夾的終端機），再執行同一個指令",
+	"%[1]s cannot be written: %[2]v; if it is open in another program, such as Excel, close it there; then mantatag report \"%[3]s\" writes it":                            "無法寫入 %[1]s：%[2]v；如果正在其他程式（例如 Excel）中開啟，請先在那裡關閉，再用 mantatag report \"%[3]s\" 寫出",
 	"%[1]s: byte %[2]s: %[3]v: the journal is damaged: put back a copy of the file that is sound, or start over with --fresh, which keeps the old job folder":              "%[1]s：第 %[2]s 位元組：%[3]v：日誌已損壞；請換回完好的備份，或用 --fresh 重新開始（會保留舊的工作資料夾）",
 	"zeros in the place of a line that was once written whole":                 "曾經完整寫入的一行變成了零",
 	"the line does not have the checksum or the form that it was written with": "這一行的檢查碼或格式與當初寫入的不符",
