@@ -220,7 +220,9 @@ func (s *State) open() {
 		}
 		if s.extra > 0 && s.got >= s.quota+s.extra { // they were let in
 			s.setQuota(s.quota+s.extra, s.Window)
-			s.well = 0 // a burst over the end of a window of the clock is of two quotas
+			if s.short() {
+				s.well = 0 // a burst over the end of a window of the clock is of two quotas
+			}
 			if s.fewer == 0 && !s.trusted && s.Window > leastShared && s.quota >= leastCount {
 				s.others = true // it was never lowered, and is not all of the limit
 				s.share(s.Rate, s.Window)
@@ -276,7 +278,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	case !s.tested:
 		s.noWindow(now, fmt.Sprintf("no window: refused after %d of %d", s.got, s.quota))
 
-	case s.proven && s.well >= firstWindows && s.got <= s.quota/8:
+	case s.short() && s.proven && s.well >= firstWindows && s.got <= s.quota/8:
 		s.overtaken(true)
 		s.Reason = fmt.Sprintf("the window of %v was not quite over", s.Window)
 
