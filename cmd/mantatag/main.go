@@ -112,7 +112,7 @@ func (w *lastWords) said() {
 }
 
 // together is how long after the first signal another is still taken for the same.
-const together = 50 * time.Millisecond
+const together = 10 * time.Millisecond
 
 // withSignals is a context that ends, with an interrupted as its cause, at the
 // first SIGINT, SIGTERM or SIGHUP. A second one leaves the program at once: the
