@@ -44,7 +44,7 @@ type Client struct {
 	Say func(format string, args ...any) string
 
 	once  sync.Once
-	tag   *url.URL               // see tagURL
+	to    *url.URL               // see tagURL
 	usual atomic.Pointer[string] // see decode
 }
 
@@ -67,33 +67,27 @@ func NewHTTP(conns int) *http.Transport {
 	}
 }
 
-// Tag asks for m. requestID goes along as X-Request-Id, for the vendor's
-// support. Every failure is an Answer; none is an error.
-func (c *Client) Tag(ctx context.Context, cred Credentials, requestID string, m Mapping) Answer {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
-	ctx, written := traceWritten(ctx)
-	req := c.request(ctx, c.tagURL(), cred, m.encode(cred.Secret))
-	req.Header["X-Request-Id"] = []string{requestID}
-
-	res, err := c.HTTP.RoundTrip(req)
+// tag sends one request, and reports whether its answer came whole.
+func (c *Client) tag(ctx context.Context, written *atomic.Bool, head http.Header, cred Credentials, body []byte) (_ Answer, whole bool) {
+	res, err := c.HTTP.RoundTrip(c.request(ctx, c.tagURL(), head, body))
 	if err != nil {
-		return c.unanswered(err, written.Load())
+		return c.unanswered(whyEnded(ctx, err), written.Load()), false
 	}
 	defer res.Body.Close()
 	received := time.Now()
-	body, err := readBody(res)
-	if len(body) > maxBody {
-		body = nil
+	text, err := readBody(res)
+	whole = err == nil
+	if len(text) > maxBody {
+		text, whole = nil, false
 	} else if err != nil && res.StatusCode != http.StatusTooManyRequests {
 		// Of a 429 the head says all; any other answer that broke off may have been a success.
-		a := c.unanswered(err, true)
+		a := c.unanswered(whyEnded(ctx, err), true)
 		a.Received, a.Status, a.Header = received, res.StatusCode, res.Header
-		return a
+		return a, false
 	}
-	a := c.masked(cred, res, body)
+	a := c.masked(cred, res, text)
 	a.Received = received
-	return a
+	return a, whole
 }
 
 // masked is what an answer means, without the credentials that it may repeat.
@@ -130,20 +124,24 @@ var blank http.Request
 
 // request is a POST with everything that the API asks of one. The body is of a kind
 // that net/http knows not to block, and so sends together with the head.
-func (c *Client) request(ctx context.Context, to *url.URL, cred Credentials, body []byte) *http.Request {
+func (c *Client) request(ctx context.Context, to *url.URL, head http.Header, body []byte) *http.Request {
 	req := blank.WithContext(ctx)
-	req.Method, req.URL = http.MethodPost, to
-	req.Header = http.Header{
-		"Authorization": {"Bearer " + cred.Token},
-		"Content-Type":  {"application/json"},
-		"Accept":        {"application/json"},
-		"User-Agent":    {c.UserAgent},
-	}
+	req.Method, req.URL, req.Header = http.MethodPost, to, head
 	// A connection that was closed before anything was written is not the end.
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.Body, _ = req.GetBody()
 	req.ContentLength = int64(len(body))
 	return req
+}
+
+// head is that of a request, but for its id.
+func (c *Client) head(cred Credentials) http.Header {
+	return http.Header{
+		"Authorization": {"Bearer " + cred.Token},
+		"Content-Type":  {"application/json"},
+		"Accept":        {"application/json"},
+		"User-Agent":    {c.UserAgent},
+	}
 }
 
 // traceWritten is a context in which a request says whether it left: from the
@@ -157,8 +155,8 @@ func traceWritten(ctx context.Context) (context.Context, *atomic.Bool) {
 
 // tagURL is made once: each request asks for it.
 func (c *Client) tagURL() *url.URL {
-	c.once.Do(func() { c.tag = c.endpoint(tagPath) })
-	return c.tag
+	c.once.Do(func() { c.to = c.endpoint(tagPath) })
+	return c.to
 }
 
 func (c *Client) endpoint(path string) *url.URL {
@@ -179,6 +177,15 @@ func (c *Client) unanswered(err error, written bool) Answer {
 		a.Class = NoAnswer
 	}
 	return a
+}
+
+// whyEnded is err, with which a request in ctx ended, or that its time was up: over
+// HTTP/2 err says only that it was given up.
+func whyEnded(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return err
 }
 
 // say says a sentence in the user's language.

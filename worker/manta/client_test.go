@@ -37,7 +37,7 @@ func TestRequestIsAsDocumented(t *testing.T) {
 		fmt.Fprint(w, success)
 	}))
 	defer server.Close()
-	a := newClient(t, server).Tag(t.Context(), Credentials{"tok", "sec"}, "id-7", Mapping{TagID: "t<1>", Platform: "line", PlatformClientID: "U1"})
+	a := newClient(t, server).Sender(t.Context()).Tag(Credentials{"tok", "sec"}, "id-7", Mapping{TagID: "t<1>", Platform: "line", PlatformClientID: "U1"})
 	if a.Class != Tagged || a.Status != 200 {
 		t.Fatalf("answer %+v", a)
 	}
@@ -65,7 +65,7 @@ func TestAddress(t *testing.T) {
 	for path, want := range map[string]string{"": "", "/": "", "/api": "/api", "/api/": "/api", "/a%2Fb": "/a%2Fb"} {
 		c := newClient(t, server)
 		c.API, _ = url.Parse(server.URL + path)
-		if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != Tagged || asked != want+"/openapi/clientTagMapping?botId=bot+1" {
+		if a := c.Sender(t.Context()).Tag(Credentials{}, "", Mapping{}); a.Class != Tagged || asked != want+"/openapi/clientTagMapping?botId=bot+1" {
 			t.Errorf("%q: asked for %s, answer %+v", path, asked, a)
 		}
 	}
@@ -85,7 +85,7 @@ func TestNoTLS(t *testing.T) {
 	defer server.Close()
 	c := newClient(t, server)
 	c.API.Scheme = "https"
-	if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != TryAgain || !strings.Contains(a.Message, "without TLS") {
+	if a := c.Sender(t.Context()).Tag(Credentials{}, "", Mapping{}); a.Class != TryAgain || !strings.Contains(a.Message, "without TLS") {
 		t.Errorf("answer %+v", a)
 	}
 }
@@ -137,11 +137,36 @@ func TestHTTP2(t *testing.T) {
 	defer server.Close()
 	c := newClient(t, server)
 	c.HTTP.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
-	if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != Tagged {
+	if a := c.Sender(t.Context()).Tag(Credentials{}, "", Mapping{}); a.Class != Tagged {
 		t.Fatalf("answer %+v", a)
 	}
 	if proto.Load() != 2 {
 		t.Errorf("spoke HTTP/%d", proto.Load())
+	}
+}
+
+// TestNoAnswerByHTTP2: it is told as over HTTP/1, and the sender goes on after it.
+func TestNoAnswerByHTTP2(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 2 {
+			<-r.Context().Done()
+			return
+		}
+		fmt.Fprint(w, success)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	c := newClient(t, server)
+	c.HTTP.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	c.Timeout = time.Second
+	s := c.Sender(t.Context())
+	defer s.Close()
+	for i, want := range []string{"", "no answer within 1s", ""} {
+		if a := s.Tag(Credentials{}, "", Mapping{}); (a.Class == Tagged) != (want == "") || a.Message != want {
+			t.Errorf("answer %d: %+v", i, a)
+		}
 	}
 }
 
@@ -150,7 +175,7 @@ func TestCertificateThatDoesNotVerify(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
 	server.Config.ErrorLog = nil
 	defer server.Close()
-	a := newClient(t, server).Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{})
+	a := newClient(t, server).Sender(t.Context()).Tag(Credentials{"tok", "sec"}, "", Mapping{})
 	if a.Class != Misdirected || !strings.Contains(a.Message, "does not verify") {
 		t.Errorf("answer %+v", a)
 	}
@@ -165,7 +190,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	defer other.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		server := httptest.NewServer(http.RedirectHandler(other.URL, status))
-		a := newClient(t, server).Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{})
+		a := newClient(t, server).Sender(t.Context()).Tag(Credentials{"tok", "sec"}, "", Mapping{})
 		server.Close()
 		if a.Class != Misdirected || !strings.Contains(a.Message, other.URL) {
 			t.Errorf("%d: answer %+v", status, a)
@@ -176,7 +201,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 	}))
 	defer server.Close()
-	if a := newClient(t, server).Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{}); a.Class != Misdirected {
+	if a := newClient(t, server).Sender(t.Context()).Tag(Credentials{"tok", "sec"}, "", Mapping{}); a.Class != Misdirected {
 		t.Errorf("to nowhere that can be read: %+v", a)
 	}
 	if elsewhere.Load() {
@@ -257,7 +282,7 @@ func TestHostileServers(t *testing.T) {
 			if tt.want != NoAnswer || tt.says != "no answer within" {
 				c.Timeout = 20 * time.Second
 			}
-			a := c.Tag(t.Context(), Credentials{"tok", "sec"}, "", Mapping{TagID: "t"})
+			a := c.Sender(t.Context()).Tag(Credentials{"tok", "sec"}, "", Mapping{TagID: "t"})
 			if a.Class != tt.want || !strings.Contains(a.Message, tt.says) || a.Class == Tagged {
 				t.Errorf("answer %+v, want class %d", a, tt.want)
 			}
@@ -276,7 +301,7 @@ func TestNothingListens(t *testing.T) {
 	addr := l.Addr().String()
 	_ = l.Close()
 	c := &Client{HTTP: NewHTTP(1), API: &url.URL{Scheme: "http", Host: addr}, Bot: "b", Timeout: 5 * time.Second}
-	if a := c.Tag(t.Context(), Credentials{}, "", Mapping{}); a.Class != TryAgain || !strings.Contains(a.Message, "no connection to "+addr) {
+	if a := c.Sender(t.Context()).Tag(Credentials{}, "", Mapping{}); a.Class != TryAgain || !strings.Contains(a.Message, "no connection to "+addr) {
 		t.Errorf("answer %+v", a)
 	}
 }
@@ -284,7 +309,7 @@ func TestNothingListens(t *testing.T) {
 func TestBodyRoundTrip(t *testing.T) {
 	for _, m := range []Mapping{{}, {TagID: "標籤 \"1\"", ClientID: "c\u2028\\"}, {TagID: "t", Platform: "line", PlatformClientID: "U1"}} {
 		var back requestBody
-		if err := json.Unmarshal(m.encode("s"), &back); err != nil || back.Mapping != m || back.Secret != "s" {
+		if err := json.Unmarshal(newEncoder().encode("s", m), &back); err != nil || back.Mapping != m || back.Secret != "s" {
 			t.Errorf("%+v came back as %+v, %v", m, back, err)
 		}
 	}
@@ -304,7 +329,7 @@ func TestAnswersThatRepeatTheCredentials(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(w, body)
 		}))
-		a := newClient(t, server).Tag(t.Context(), cred, "id", Mapping{TagID: "t", ClientID: "c"})
+		a := newClient(t, server).Sender(t.Context()).Tag(cred, "id", Mapping{TagID: "t", ClientID: "c"})
 		server.Close()
 		if strings.Contains(a.Message, "the-token") || strings.Contains(a.Message, "the-secr") || !strings.Contains(a.Message, "(cred") {
 			t.Errorf("%s: %s", body, a.Message)

@@ -41,7 +41,7 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 		return Credentials{}, err
 	}
 	ctx, written := traceWritten(ctx)
-	res, err := c.HTTP.RoundTrip(c.request(ctx, c.endpoint("/openapi/token"), cred, body))
+	res, err := c.HTTP.RoundTrip(c.request(ctx, c.endpoint("/openapi/token"), c.head(cred), body))
 	if err != nil {
 		if written.Load() {
 			return Credentials{}, c.lost(c.reason(err))

@@ -63,13 +63,27 @@ type requestBody struct {
 	Mapping
 }
 
-func (m Mapping) encode(secret string) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
+// encoder writes request bodies, one after the other.
+type encoder struct {
+	json *json.Encoder
+	text bytes.Buffer
+	body requestBody
+}
+
+func newEncoder() *encoder {
+	e := &encoder{}
+	e.json = json.NewEncoder(&e.text)
+	e.json.SetEscapeHTML(false)
+	return e
+}
+
+// encode returns a body that is the caller's.
+func (e *encoder) encode(secret string, m Mapping) []byte {
+	e.text.Reset()
+	e.body = requestBody{secret, m}
 	// Strings cannot fail to encode, and a buffer takes every write.
-	_ = enc.Encode(requestBody{secret, m})
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	_ = e.json.Encode(&e.body)
+	return bytes.Clone(bytes.TrimSuffix(e.text.Bytes(), []byte("\n")))
 }
 
 // answerBody is BasicSuccessResponse and ErrorResponse in one.
