@@ -43,7 +43,7 @@ func (a *attempts) wasAnswered() {
 
 // tag makes requests for a row, of which the first has its intent recorded, until
 // it has an outcome or the run stops, in which case it stays pending.
-func (r *run) tag(a *attempts) {
+func (r *run) tag(a *attempts, s *sender) {
 	for {
 		permit, cred, ok := r.wait(a)
 		r.door.leave()
@@ -54,9 +54,11 @@ func (r *run) tag(a *attempts) {
 		r.notify(Event{Kind: Sent, Row: a.row, Request: a.request, Again: a.again})
 		a.again = false
 		start := time.Now()
-		stall := r.watch(a, permit)
-		answer := r.Client.Tag(r.ctx, cred, a.request, manta.Mapping(a.row.Mapping))
-		stall.Stop()
+		s.watch.begin(a, permit)
+		answer := s.Tag(cred, a.request, manta.Mapping(a.row.Mapping))
+		if !s.watch.end() {
+			s.watch = &watch{run: r}
+		}
 		latency := time.Since(start)
 		if answer.Class == manta.Tagged || answer.Class == manta.RowRefused {
 			r.took(latency)

@@ -179,13 +179,21 @@ func (r *run) takeIn(rows Rows) error {
 	return nil
 }
 
+// sender is what a worker sends one row after the other with.
+type sender struct {
+	*manta.Sender
+	watch *watch
+}
+
 // start starts one more worker, of which there is one for each request that may be
 // in flight, one for each row that keeps one waiting (see replace), and one more after
 // the end of intake.
 func (r *run) start() {
 	r.pool.Go(func() error {
+		s := &sender{Sender: r.Client.Sender(r.ctx), watch: &watch{run: r}}
+		defer s.Close()
 		for a := range r.ready {
-			r.row(a)
+			r.row(a, s)
 			if a.replaced.Swap(true) {
 				break
 			}
@@ -218,10 +226,10 @@ func (r *run) letIn(a *attempts, err error) {
 }
 
 // row has a row that was let in sent.
-func (r *run) row(a *attempts) {
+func (r *run) row(a *attempts, s *sender) {
 	defer r.out(a)
 	defer r.catch()
-	r.tag(a)
+	r.tag(a, s)
 }
 
 // out takes a row out of the pool, whatever became of it.

@@ -2,6 +2,8 @@ package worker
 
 import (
 	"time"
+
+	"mantatag/worker/pace"
 )
 
 const (
@@ -47,18 +49,38 @@ func (r *run) took(d time.Duration) {
 
 // watch sees to it that nobody waits for a request that has stalled: it counts
 // no longer as in flight, and as a failure where an outage is looked for. Who
-// allows one request at a time gets no more than one, stalled or not. The timer
-// is to be stopped at the answer.
-func (r *run) watch(a *attempts, p *permit) *time.Timer {
-	t := a.ticket // which is another one after the answer
-	after := stallAfter(time.Duration(r.usual.Load()))
-	return time.AfterFunc(after, func() {
-		defer r.catch()
-		r.outage.stalled(p, r.say("no answer within %[1]s", after.Round(time.Second/10)))
-		if r.Concurrency > 1 {
-			t.Free()
-			r.replace(a)
-		}
-		a.wasAnswered()
-	})
+// allows one request at a time gets no more than one, stalled or not.
+type watch struct {
+	run    *run
+	timer  *time.Timer // nil: is to be made
+	after  time.Duration
+	a      *attempts
+	ticket *pace.Ticket // which is another one of the row's after the answer
+	permit *permit
+}
+
+// begin begins to watch a row's request, when none is watched.
+func (w *watch) begin(a *attempts, p *permit) {
+	w.a, w.ticket, w.permit = a, a.ticket, p
+	w.after = stallAfter(time.Duration(w.run.usual.Load()))
+	if w.timer == nil {
+		w.timer = time.AfterFunc(w.after, w.stalled)
+	} else {
+		w.timer.Reset(w.after)
+	}
+}
+
+// end is called at the answer. It reports false if the request had stalled: then
+// the watch is not to be used again, since it may still be at it.
+func (w *watch) end() bool { return w.timer.Stop() }
+
+func (w *watch) stalled() {
+	r := w.run
+	defer r.catch()
+	r.outage.stalled(w.permit, r.say("no answer within %[1]s", w.after.Round(time.Second/10)))
+	if r.Concurrency > 1 {
+		w.ticket.Free()
+		r.replace(w.a)
+	}
+	w.a.wasAnswered()
 }
