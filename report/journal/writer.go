@@ -9,7 +9,7 @@ import (
 
 // lag is how long an entry that nobody waits for may wait for others to share
 // its fsync.
-const lag = 5 * time.Millisecond
+const lag = 10 * time.Millisecond
 
 // batch is what one fsync makes durable.
 type batch struct {
