@@ -176,7 +176,10 @@ func TestChangedWhileRead(t *testing.T) {
 			return errors.Join(err, f.Close())
 		}},
 		{"shrunk", func(name string) error { return os.Truncate(name, 450_000) }},
-		{"overwritten", func(name string) error { return os.Chtimes(name, time.Time{}, time.Now().Add(time.Hour)) }},
+		{"touched", func(name string) error { return os.Chtimes(name, time.Time{}, time.Now().Add(time.Hour)) }},
+		{"overwritten", func(name string) error {
+			return os.WriteFile(name, []byte("clientId,tagId\n"+strings.Repeat("another,t\n", 60_000)), 0o600)
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			name := write(t, "clientId,tagId\n"+strings.Repeat("client,t\n", 60_000)+"clie")

@@ -9,8 +9,8 @@ import (
 )
 
 // source reads a file as it was when it was opened: no further than its size
-// then, and with an error at the end if it was changed meanwhile, so that half
-// a row that someone was writing is never taken for a whole one.
+// then, and with an error as soon as it was changed, so that half a row that
+// someone was writing is never taken for a whole one, nor two halves for one.
 type source struct {
 	file *os.File
 	size int64
@@ -46,17 +46,17 @@ func openSource(name string) (*source, error) {
 
 func (s *source) Read(p []byte) (int, error) {
 	left := s.size - s.read
-	if left <= 0 {
-		if err := s.unchanged(); err != nil {
-			return 0, err
+	n, err := 0, io.EOF
+	if left > 0 {
+		if n, err = s.file.Read(p[:min(int64(len(p)), left)]); err == io.EOF {
+			err = errChanged()
 		}
-		return 0, io.EOF
 	}
-	n, err := s.file.Read(p[:min(int64(len(p)), left)])
+	// After the reading, so that what it read is known to be of the same file.
+	if err := s.unchanged(); err != nil {
+		return 0, err
+	}
 	s.read += int64(n)
-	if err == io.EOF {
-		err = errChanged()
-	}
 	return n, err
 }
 
@@ -84,7 +84,13 @@ func (s *source) rewind() error {
 }
 
 // ReadAt makes the file a zip.Reader's source.
-func (s *source) ReadAt(p []byte, off int64) (int, error) { return s.file.ReadAt(p, off) }
+func (s *source) ReadAt(p []byte, off int64) (int, error) {
+	n, err := s.file.ReadAt(p, off)
+	if changed := s.unchanged(); changed != nil {
+		return 0, changed
+	}
+	return n, err
+}
 
 func (s *source) Close() error { return s.file.Close() }
 
