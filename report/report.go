@@ -68,7 +68,8 @@ type Source struct {
 // others from being written; the error is a *journal.DiskError. An outcome file
 // that somebody edited is kept under another name: see Source.Kept. If the input
 // cannot be opened, the journal cannot be read or ctx ends, all files stay as
-// they were. The summary returned with an error says what is known.
+// they were. The summary returned with an error says what is known: where the
+// input cannot be opened, as Recorded does.
 func Write(ctx context.Context, s Source) (Summary, error) {
 	sum, err := write(ctx, s)
 	// A run writes its reports when its end is in the journal. So if there is
@@ -91,7 +92,7 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	}
 	in, err := ingest.Open(s.Input, s.Options)
 	if err != nil {
-		return st.stopped(s, tally{}, err), err
+		return st.recorded(ctx, s, err), err
 	}
 	defer in.Close()
 
@@ -150,7 +151,7 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 	}
 	in, err := ingest.Open(s.Input, s.Options)
 	if err != nil {
-		return st.stopped(s, tally{}, err), err
+		return st.recorded(ctx, s, err), err
 	}
 	defer in.Close()
 	f := newFold(s, st, in.Layout())
@@ -168,14 +169,26 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 // there: its rows are the mappings that some run has sent, or was about to send,
 // whatever input asked for them. How many rows are left, it does not know.
 func Recorded(ctx context.Context, s Source) (Summary, error) {
-	st := newState(s)
+	return newState(s).fromJournal(ctx, s)
+}
+
+// recorded is the summary of a job whose input cannot be opened.
+func (st *state) recorded(ctx context.Context, s Source, err error) Summary {
+	st.stop(err)
+	sum, _ := st.fromJournal(ctx, s) // err comes before what that says
+	return sum
+}
+
+func (st *state) fromJournal(ctx context.Context, s Source) (Summary, error) {
 	f := newFold(s, st, ingest.Layout{})
 	for _, ref := range s.Journal.All() {
 		ref = s.standing(ref)
 		f.tally.count(ref.State, ref.InDoubt, ref.InFlight)
 	}
 	err := f.session(ctx)
-	return st.summary(s, f.tally), err
+	sum := st.summary(s, f.tally)
+	sum.Recorded = true
+	return sum, err
 }
 
 // state is what the journal says of the job as a whole.

@@ -40,6 +40,10 @@ type Summary struct {
 	PendingFlight int64 `json:"-"` // of these: pending
 
 	Unsendable int64 `json:"-"` // of the failed rows: never sent, since they cannot be
+
+	// Recorded says that the input could not be opened, so that Rows are the mappings
+	// that some run has sent, or was about to send, whatever input asked for them.
+	Recorded bool `json:"-"`
 }
 
 // Complete and Incomplete are the states of a job.

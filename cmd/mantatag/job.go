@@ -309,19 +309,41 @@ func (o *runOptions) keptFlags(flags *pflag.FlagSet) []string {
 	return kept
 }
 
-// goOnWith is the command that goes on with the job in dir, as its last run was
-// given, and what there is to know before; "" where none is needed, or the
-// journal does not say enough.
-func goOnWith(l *lang.Language, dir string, s standing, last journal.Session) (command, hint string) {
-	retried := slices.Contains(last.Flags, "--retry-failed")
-	if s.Running || last.Flags == nil || !rowsLeft(s.Summary, retried) {
-		return "", ""
+// goOnWith is what to do next about the job in dir, as its last run was given, as
+// far as the journal says enough.
+func goOnWith(l *lang.Language, dir string, s standing, last journal.Session) (do next) {
+	if s.Running || last.Flags == nil {
+		return do
+	}
+	do.mend = mendCommand(programAnywhere(), last.Flags, s.Summary)
+	if retried := slices.Contains(last.Flags, "--retry-failed"); !rowsLeft(s.Summary, retried) {
+		return do
 	}
 	kept := last.Flags
 	if held(s.Summary, last.Params.HoldInDoubt) {
-		kept, hint = withoutHold(kept), sayHeld(l)
+		kept, do.hint = withoutHold(kept), sayHeld(l)
 	}
-	return withoutBot(l, anywhere(dir, kept, last.Input), hint, s.Summary, last.Bot)
+	do.left, do.hint = withoutBot(l, anywhere(dir, kept, last.Input), do.hint, s.Summary, last.Bot)
+	return do
+}
+
+// mendCommand is the command that sends the rows of failed.csv, once they are
+// mended, with the flags of a run, but for what does not hold for that file.
+func mendCommand(program string, flags []string, s report.Summary) string {
+	words := []string{"run"}
+	for _, w := range flags {
+		switch name, value, _ := strings.Cut(w, "="); {
+		case slices.Contains([]string{"--job", "--retry-failed", "--encoding", "--sheet"}, name):
+		case name == "--format" && value == ingest.XLSX:
+		default:
+			words = append(words, w)
+		}
+	}
+	file := outcomeFile(s, "failed")
+	if strings.HasPrefix(file, "-") {
+		words = append(words, "--")
+	}
+	return commandLineOf(program, append(words, file)...)
 }
 
 // anywhere is the command that goes on with the job in dir from any folder; "" if

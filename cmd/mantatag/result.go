@@ -31,15 +31,21 @@ func written(err error) error {
 	return sayf("standard output could not be written: %w", err)
 }
 
+// next is what to do after a run.
+type next struct {
+	left string // the command that goes on, if rows are left
+	hint string // what there is to know before that is given
+	mend string // the command that sends what failed, once it is mended; "": it is not known
+}
+
 // printResult is the closing table: what became of the rows, what it took, and
-// what to do next. left is the command that goes on, if rows are left, and hint
-// what there is to know before it is given.
-func printResult(w io.Writer, l *lang.Language, s report.Summary, left, hint string) {
-	printStanding(w, l, standing{Summary: s}, left, hint)
+// what to do next.
+func printResult(w io.Writer, l *lang.Language, s report.Summary, do next) {
+	printStanding(w, l, standing{Summary: s}, do)
 }
 
 // printStanding is printResult of a job that may be running.
-func printStanding(w io.Writer, l *lang.Language, s standing, left, hint string) {
+func printStanding(w io.Writer, l *lang.Language, s standing, do next) {
 	file := func(path string) string {
 		if s.unwritten || !isThere(path) {
 			return ""
@@ -57,8 +63,10 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left, hint string)
 	row(l.Say("succeeded"), s.Rows.Succeeded, file(outcomeFile(s.Summary, "succeeded")))
 	row(l.Say("failed"), s.Rows.Failed, failed)
 	row(l.Say("retryable"), s.Rows.Retryable, file(outcomeFile(s.Summary, "retryable")))
-	row(l.Say("pending"), s.Rows.Pending, sayPending(l, s))
-	if s.recorded {
+	if !s.Recorded || s.Rows.Pending > 0 {
+		row(l.Say("pending"), s.Rows.Pending, sayPending(l, s))
+	}
+	if s.Recorded {
 		row(l.Say("mappings"), s.Rows.Read, l.Say("that the journal knows of; the rows of the input cannot be counted"))
 	} else if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
 		row(l.Say("mappings"), s.Rows.Read, l.Say("one tag on one client each, of %[1]d rows", *n))
@@ -87,16 +95,20 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left, hint string)
 	note(r.Sent == 0, l.Say("Nothing was sent."))
 	note(true, sayPace(l, s.Summary))
 	note(page != "", l.Say("Report: %[1]s", page))
-	note(s.unwritten && !s.recorded, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
+	note(s.unwritten && !s.Recorded, l.Say("%[1]s writes the files of these rows.", commandLine("report", s.Job)))
 
-	if left != "" {
-		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), left)
+	if do.left != "" {
+		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Rows are left. Go on with:"), do.left)
 	}
-	if hint != "" {
-		fmt.Fprintf(w, "\n%s\n", hint)
+	if do.hint != "" {
+		fmt.Fprintf(w, "\n%s\n", do.hint)
 	}
-	if s.Rows.Failed > 0 && !s.Running && failed != "" {
+	switch {
+	case s.Rows.Failed == 0 || s.Running || failed == "":
+	case do.mend == "":
 		fmt.Fprintf(w, "\n%s\n", l.Say("Mend the rows in %[1]s and run mantatag with that file.", failed))
+	default:
+		fmt.Fprintf(w, "\n%s\n\n  %s\n", l.Say("Mend the rows in %[1]s, and send them with:", failed), do.mend)
 	}
 }
 
@@ -105,7 +117,7 @@ func printStanding(w io.Writer, l *lang.Language, s standing, left, hint string)
 func sayPace(l *lang.Language, s report.Summary) string {
 	limited := s.Requests.RateLimited
 	switch {
-	case s.Rate.Given > 0:
+	case s.Rate.Given > 0 && s.Requests.Sent > 0:
 		return l.Say("The run was kept to the %[1]s requests a second of --rate.", perSecond(l, s.Rate.Given))
 	case s.Rate.InFlight > 0:
 		return l.Say("The API takes about %[1]d requests at once.", s.Rate.InFlight)

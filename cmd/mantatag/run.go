@@ -309,7 +309,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		return err
 	}
 	s := &session{
-		runOptions: o, api: api, input: absolute, dir: dir, retired: retired, journal: j, resume: resume, resend: resend, kept: o.keptFlags(flags),
+		runOptions: o, api: api, input: absolute, dir: dir, retired: retired, journal: j, resume: resume, resend: resend, given: resumeFlags(flags), kept: o.keptFlags(flags),
 		log: newLog(&lossyLog{out: logFile, tell: func(err error) {
 			fmt.Fprintln(t, "mantatag:", o.lang.Say("run.log cannot be written any more, and the run goes on without it: %[1]v", err))
 		}}, t, o.logFormat, level, shown), terminal: t, bar: bar,

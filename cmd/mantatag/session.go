@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -26,11 +28,13 @@ import (
 type session struct {
 	*runOptions
 	api        target
-	input, dir string   // input is absolute
-	retired    string   // where --fresh put the job that was in dir; "": nowhere
-	resume     string   // the command that goes on
-	resend     string   // the same, for mappings in doubt too
-	kept       []string // the flags of the command that goes on, as the journal has them
+	input, dir string      // input is absolute
+	retired    string      // where --fresh put the job that was in dir; "": nowhere
+	resume     string      // the command that goes on
+	resend     string      // the same, for mappings in doubt too
+	given      []string    // its flags
+	kept       []string    // the same, as the journal has them
+	opened     fs.FileInfo // of the input; nil: it was not opened
 	journal    *journal.Journal
 	log        zerolog.Logger
 	terminal   *terminal
@@ -105,6 +109,7 @@ func (s *session) nothingLeft() bool {
 func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, shown *progress) *worker.Stop {
 	intake, cancel := s.deadline(ctx, began)
 	defer cancel()
+	s.opened, _ = os.Stat(s.input) // what cannot be found cannot be opened
 	rows, err := ingest.Open(s.input, s.read)
 	if err != nil {
 		return &worker.Stop{By: worker.ByInput, Message: s.lang.Error(err), Err: err}
@@ -257,6 +262,15 @@ func (s *session) sayOf(spared *sparedInput, command string) {
 	s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, of which %[1]d rows are still to be sent; it is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
 }
 
+// changed reports whether the input is another than the one that was opened.
+func (s *session) changed() bool {
+	if s.opened == nil {
+		return false
+	}
+	now, err := os.Stat(s.input)
+	return err == nil && !(os.SameFile(s.opened, now) && s.opened.Size() == now.Size() && s.opened.ModTime().Equal(now.ModTime()))
+}
+
 // conclude writes the reports and says how the run ended.
 func (s *session) conclude(stopped *worker.Stop) error {
 	s.concluded = true
@@ -265,8 +279,13 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		from.StoppedBy, from.Message, from.Terminated = stopped.By, stopped.Message, terminated(stopped)
 	}
 	summary, err := report.Write(context.Background(), from)
-	if err != nil {
+	switch {
+	case gone(err) && stopped == nil:
+		summary.Message = s.lang.Say("the input %[1]s is not there any more, and what became of its rows cannot be written beside it; what was done is recorded: put it back, and run the same command again", s.input)
+	case err != nil:
 		s.log.Error().Msg(s.lang.Error(err))
+	case s.changed():
+		s.warn(s.lang.Say("the input %[1]s was replaced or changed after the run had begun to read it: this is the result of the rows that are in it now; what was done for others is recorded in the journal", s.input))
 	}
 	if s.metricsFile != "" {
 		if err := report.WriteMetrics(s.metricsFile, summary); err != nil {
@@ -292,33 +311,37 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	}
 	s.log.WithLevel(level).Int("exit_code", summary.ExitCode).Str("stopped_by", summary.StoppedBy).Msg(summary.Message)
 
-	left, hint, kept := "", "", s.kept
+	do, kept := next{mend: mendCommand(programName(), s.given, summary)}, s.kept
 	if rowsLeft(summary, s.retryFailed) {
-		left = s.resume
+		do.left = s.resume
 	}
 	if held(summary, s.inDoubt == "hold") {
-		left, hint, kept = s.resend, sayHeld(s.lang), withoutHold(kept)
+		do.left, do.hint, kept = s.resend, sayHeld(s.lang), withoutHold(kept)
 	}
-	if s.quiet && left != "" && kept != nil { // it is read in a mail, or by another shell
-		left = anywhere(s.dir, kept, s.input)
+	if s.quiet && do.left != "" && kept != nil { // it is read in a mail, or by another shell
+		do.left = anywhere(s.dir, kept, s.input)
 	}
-	left, hint = withoutBot(s.lang, left, hint, summary, s.api.bot)
-	// Nobody may read the result any more; the job's files have it.
+	do.left, do.hint = withoutBot(s.lang, do.left, do.hint, summary, s.api.bot)
+	var result bytes.Buffer
 	switch {
 	case s.json:
-		_ = printJSON(os.Stdout, summary)
+		_ = printJSON(&result, summary) // a buffer takes every write
 	case !s.quiet:
-		printResult(os.Stdout, s.lang, summary, left, hint)
+		printResult(&result, s.lang, summary, do)
+	}
+	if _, err := result.WriteTo(os.Stdout); err != nil {
+		// The rows are as they are, and the job's files have the result.
+		fmt.Fprintln(os.Stderr, "mantatag:", s.lang.Error(written(err)))
 	}
 	if s.quiet && summary.ExitCode != 0 {
 		for _, line := range briefly(s.lang, summary) {
 			fmt.Fprintln(os.Stderr, "mantatag:", line)
 		}
-		if left != "" {
-			fmt.Fprintln(os.Stderr, s.lang.Say("go on with: %[1]s", left))
+		if do.left != "" {
+			fmt.Fprintln(os.Stderr, s.lang.Say("go on with: %[1]s", do.left))
 		}
-		if hint != "" {
-			fmt.Fprintln(os.Stderr, hint)
+		if do.hint != "" {
+			fmt.Fprintln(os.Stderr, do.hint)
 		}
 	}
 	if summary.ExitCode == 0 {

@@ -37,7 +37,7 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			unread := ""
 			if fault, ok := errors.AsType[*ingest.InputError](err); ok {
 				unread = l.Say("only what the journal holds can be told, since the input cannot be read: %[1]s", l.Error(fault))
-				if errors.Is(err, fs.ErrNotExist) {
+				if gone(err) {
 					unread = l.Say("the input %[1]s is not there, so that only what the journal holds can be told; put it back, or run the same command with the file where it is now and with %[2]s", s.Input, "--job="+quote(args[0]))
 				}
 				summary, err = report.Recorded(cmd.Context(), s)
@@ -49,7 +49,6 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 				l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)) + "\n\n"
 			now := standingOf(args[0], summary)
 			now.unwritten = now.Running || !hasReports(args[0])
-			now.recorded = unread != ""
 			switch {
 			case unread == "":
 			case last.Message != "":
@@ -64,11 +63,11 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			if asJSON {
 				return written(printJSON(os.Stdout, now))
 			}
-			left, hint := "", ""
+			do := next{}
 			if unread == "" {
-				left, hint = goOnWith(l, args[0], now, last)
+				do = goOnWith(l, args[0], now, last)
 			}
-			return show(l, head, now, left, hint)
+			return show(l, head, now, do)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as summary.json has it, and whether a run goes on")
@@ -94,8 +93,7 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 				return written(printJSON(os.Stdout, summary))
 			}
 			now := standingOf(args[0], summary)
-			left, hint := goOnWith(l, args[0], now, last)
-			return show(l, "", now, left, hint)
+			return show(l, "", now, goOnWith(l, args[0], now, last))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write summary.json to standard output too")
@@ -109,7 +107,6 @@ type standing struct {
 	InFlight int64 `json:"in_flight"` // rows whose request was sent by that run and has no answer yet
 
 	unwritten bool // the files of the job are not of these rows
-	recorded  bool // these rows are those of the journal, as the input is not there
 }
 
 // standingOf is how a job stands.
@@ -137,11 +134,10 @@ func hasReports(dir string) bool {
 	return err == nil
 }
 
-// show writes how a job stands to standard output, under head, and the command
-// that goes on, if rows are left.
-func show(l *lang.Language, head string, s standing, left, hint string) error {
+// show writes how a job stands to standard output, under head, and what to do next.
+func show(l *lang.Language, head string, s standing, do next) error {
 	b := bytes.NewBufferString(head)
-	printStanding(b, l, s, left, hint)
+	printStanding(b, l, s, do)
 	_, err := b.WriteTo(os.Stdout)
 	return written(err)
 }
@@ -164,7 +160,16 @@ func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, 
 		}
 	}
 	summary, err := report.Write(ctx, s)
+	if gone(err) {
+		err = usagef("the input %[1]s is not there, and the reports are made from it; put it back, or run the same command with the file where it is now and with %[2]s", s.Input, "--job="+quote(dir))
+	}
 	return summary, last, err
+}
+
+// gone reports whether an error of reports is that their input is not there.
+func gone(err error) bool {
+	_, ok := errors.AsType[*ingest.InputError](err)
+	return ok && errors.Is(err, fs.ErrNotExist)
 }
 
 // keptEdit says that the reports did not write over what a person wrote.
