@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -143,6 +144,27 @@ func unsent(ctx context.Context, job, name string) (int64, journal.Session) {
 		return sum.Rows.Pending + sum.Rows.Retryable, of
 	}
 	return -1, journal.Session{}
+}
+
+// leftBehind is what the last run of a job was given, if this run is given something
+// else, or reads it in another way, and rows of it are still to be sent.
+func leftBehind(ctx context.Context, job string, last journal.Session, input string, read ingest.Options) *sparedInput {
+	switch {
+	case last.Begin.IsZero() || !isThere(last.Input):
+		return nil
+	case last.Input == input && (sameReading(last.Params, paramsOf(read, false)) || sameFile(input, filepath.Join(job, keptInput))):
+		return nil // a standard input of the last run may be another: see spareInput
+	}
+	rows, of := unsent(ctx, job, last.Input)
+	if rows <= 0 {
+		return nil
+	}
+	return &sparedInput{last.Input, rows, of}
+}
+
+// sameReading reports whether two ways of reading an input find the same rows in it.
+func sameReading(a, b journal.Params) bool {
+	return maps.Equal(a.Map, b.Map) && a.Tag == b.Tag && a.Platform == b.Platform && a.Sheet == b.Sheet && a.SplitTags == b.SplitTags
 }
 
 // sameContent reports whether two files hold the same.

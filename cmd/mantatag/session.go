@@ -262,6 +262,15 @@ func (s *session) sayOf(spared *sparedInput, command string) {
 	s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, of which %[1]d rows are still to be sent; it is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
 }
 
+// sayBehind says what this run does not send though an earlier one was to.
+func (s *session) sayBehind(behind *sparedInput, command string) {
+	if behind.name == s.input {
+		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and not by this run; this sends them: %[3]s", behind.rows, behind.name, command))
+		return
+	}
+	s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and not by this run; this sends them: %[3]s", behind.rows, behind.name, command))
+}
+
 // changed reports whether the input is another than the one that was opened.
 func (s *session) changed() bool {
 	if s.opened == nil {

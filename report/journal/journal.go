@@ -160,12 +160,12 @@ func (j *Journal) Outdated() bool {
 		return true
 	}
 	defer now.Close()
-	seen, last := j.last(), now.last()
+	seen, last := j.Last(), now.Last()
 	return !j.Created().Equal(now.Created()) || seen.Number != last.Number || !seen.End.Equal(last.End)
 }
 
-// last is the last run of the job; the zero Session: there was none.
-func (j *Journal) last() (s Session) {
+// Last is the last run of the job; the zero Session: there was none.
+func (j *Journal) Last() (s Session) {
 	if all := j.Sessions(); len(all) > 0 {
 		s = all[len(all)-1]
 	}

@@ -33,6 +33,8 @@ var zhCommand = map[string]string{
 	"The API's limit is not settled yet: %[2]d of %[1]d requests were over it.":     "API 的速率限制還不確定：%[1]d 個請求中有 %[2]d 個超過限制。",
 	"No limit of the API was met: --concurrency (%[1]d) is what held the run back.": "沒有遇到 API 的速率限制：限制速度的是 --concurrency（%[1]d）。",
 	"Report: %[1]s": "報告：%[1]s",
+	"%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and not by this run; this sends them: %[3]s": "這個工作上次以其他旗標從 %[2]s 讀到的列，還有 %[1]d 列尚未送出，這次也不會送；送出它們請用：%[3]s",
+	"%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and not by this run; this sends them: %[3]s":              "這個工作上次的輸入是 %[2]s，其中還有 %[1]d 列尚未送出，這次也不會送；送出它們請用：%[3]s",
 	"Mend the rows in %[1]s, and send them with:": "請在 %[1]s 裡更正這些列，再用以下指令送出：",
 	"the input %[1]s is not there, and the reports are made from it; put it back, or run the same command with the file where it is now and with %[2]s":                                  "輸入檔 %[1]s 不在了，而報告要由它產生；請把它放回去，或把指令裡的檔案換成現在的位置，加上 %[2]s 再執行",
 	"the input %[1]s is not there any more, and what became of its rows cannot be written beside it; what was done is recorded: put it back, and run the same command again":             "輸入檔 %[1]s 已經不在了，無法寫出各列的結果；已完成的都有記錄：請把它放回去，再執行同一個指令",
