@@ -264,6 +264,9 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		}
 	}
 	j, err := journal.Open(dir, journal.Options{Host: api.host})
+	if disk, ok := errors.AsType[*journal.DiskError](err); ok && !isThere(dir) {
+		return usagef("the job folder %s cannot be made: %w; give another one with --job", dir, disk.Err)
+	}
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -124,6 +125,10 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 
 	if n := rows.Layout().Hidden; n > 0 {
 		s.warn(s.lang.Say("%[1]d rows of the sheet %[2]q are hidden, as by a filter, and are sent too; if only the visible ones are meant, stop the run and copy those into a sheet of their own", n, rows.Layout().Sheet))
+	}
+
+	if strings.HasPrefix(filepath.Base(s.input), "succeeded.") && existingJob(filepath.Dir(s.input)) == nil {
+		s.warn(s.lang.Say("%[1]s holds what has succeeded in that job, and all of it is sent again; if that is not meant, stop the run", s.input))
 	}
 
 	sending, sent := context.WithCancel(intake)
