@@ -164,7 +164,7 @@ func leftBehind(ctx context.Context, job string, last journal.Session, input str
 
 // sameReading reports whether two ways of reading an input find the same rows in it.
 func sameReading(a, b journal.Params) bool {
-	return maps.Equal(a.Map, b.Map) && a.Tag == b.Tag && a.Platform == b.Platform && a.Sheet == b.Sheet && a.SplitTags == b.SplitTags
+	return maps.Equal(a.Map, b.Map) && a.Tag == b.Tag && a.Platform == b.Platform && (a.Sheet == b.Sheet || a.Sheet == "") && a.SplitTags == b.SplitTags
 }
 
 // sameContent reports whether two files hold the same.

@@ -54,32 +54,34 @@ func optionsOf(p journal.Params, bot string) ingest.Options {
 // firstRows is how many rows a run looks at before anything is made or sent.
 const firstRows = 100
 
-// tryInput opens the input and looks at its header and its first rows. If none
+// tryInput opens the input and looks at its header and its first rows, and returns
+// what was found out about it. If none
 // of so many can be sent, something is wrong with all of them; but not so where
 // known is true, of an input that a job has had outcomes of, and in an outcome
 // file, which may well begin with what could not be sent before.
-func tryInput(name string, o ingest.Options, known func() bool) error {
+func tryInput(name string, o ingest.Options, known func() bool) (ingest.Layout, error) {
 	r, err := ingest.Open(name, o)
 	if err != nil {
-		return err
+		return ingest.Layout{}, err
 	}
 	defer r.Close()
+	found := r.Layout()
 	var line int64
 	var why error
 	for range firstRows {
 		row, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF), err == nil && row.Err == nil:
-			return nil // a file of a few bad rows is reported row by row
+			return found, nil // a file of a few bad rows is reported row by row
 		case err != nil:
-			return err
+			return found, err
 		case why == nil:
 			line, why = row.Line, row.Err
 		}
 	}
 	if r.Layout().Outcomes || known() {
-		return nil
+		return found, nil
 	}
-	return usagef("%[1]s: none of the first %[2]d rows can be sent, so nothing was; on line %[3]s: %[4]w; mantatag check says what is wrong with the others",
+	return found, usagef("%[1]s: none of the first %[2]d rows can be sent, so nothing was; on line %[3]s: %[4]w; mantatag check says what is wrong with the others",
 		name, firstRows, strconv.FormatInt(line, 10), why)
 }

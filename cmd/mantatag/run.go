@@ -249,8 +249,9 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	// All that can be wrong with the input as a whole is said before anything
 	// is made or sent.
 	known := func() bool { return !o.fresh && hasOutcomes(dir) }
+	var found ingest.Layout
 	if input != "-" {
-		if err := tryInput(input, o.read, known); err != nil {
+		if found, err = tryInput(input, o.read, known); err != nil {
 			return err
 		}
 		if err := outsideJob(input, dir, o.fresh); err != nil {
@@ -275,7 +276,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if input == "-" {
 		// Only now, since a run that has the job may be reading the one before.
 		input, err = keepInput(ctx, os.Stdin, dir, func(name string) error {
-			if err := tryInput(name, o.read, known); err != nil {
+			if found, err = tryInput(name, o.read, known); err != nil {
 				return err
 			}
 			spared, err = spareInput(ctx, dir, name)
@@ -285,6 +286,9 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 			return err
 		}
 	}
+	// Of a workbook that is given another first sheet, a job keeps to its own as long
+	// as it runs and is reported on.
+	o.read.Sheet = found.Sheet
 	if err := report.Sweep(dir); err != nil {
 		return err
 	}
@@ -315,7 +319,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 		runOptions: o, api: api, input: absolute, dir: dir, retired: retired, journal: j, resume: resume, resend: resend, given: resumeFlags(flags), kept: o.keptFlags(flags),
 		log: newLog(&lossyLog{out: logFile, tell: func(err error) {
 			fmt.Fprintln(t, "mantatag:", o.lang.Say("run.log cannot be written any more, and the run goes on without it: %[1]v", err))
-		}}, t, o.logFormat, level, shown), terminal: t, bar: bar,
+		}}, t, o.logFormat, level, shown), terminal: t, bar: bar, others: found.Others,
 	}
 	if spared != nil {
 		s.sayOf(spared, resumeSpared(flags, spared, o.read, api.bot, dir))

@@ -35,6 +35,7 @@ type session struct {
 	resend     string      // the same, for mappings in doubt too
 	given      []string    // its flags
 	kept       []string    // the same, as the journal has them
+	others     []string    // sheets of the workbook that are not read, where none was asked for
 	opened     fs.FileInfo // of the input; nil: it was not opened
 	journal    *journal.Journal
 	log        zerolog.Logger
@@ -119,8 +120,8 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	shown.split = s.read.SplitTags != ""
 	if found := rows.Layout(); found.Guessed {
 		s.log.Warn().Str("encoding", found.Encoding).Msg(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
-	} else if len(found.Others) > 0 {
-		s.log.Warn().Str("sheet", found.Sheet).Msg(s.lang.Say("only the sheet %[1]q is read, and not %[2]s; if that is wrong, stop the run and say which it is with --sheet", found.Sheet, quoted(found.Others)))
+	} else if len(s.others) > 0 {
+		s.log.Warn().Str("sheet", found.Sheet).Msg(s.lang.Say("only the sheet %[1]q is read, and not %[2]s; if that is wrong, stop the run and say which it is with --sheet", found.Sheet, quoted(s.others)))
 	}
 
 	if n := rows.Layout().Hidden; n > 0 {
