@@ -3,8 +3,10 @@ package report
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,17 +75,18 @@ func killed(n int) (d *disk, dead func() bool) {
 }
 
 // Wherever a run is killed while it writes its reports: what was edited before or
-// after is kept, and what was not edited is not. The reports change their form on
-// the way, so that some are removed.
+// after is kept, and what was not edited is not; also where the version that was
+// kept is taken for one too many, or put back. The reports change their form on the
+// way, so that some are removed.
 func TestKilledWhileReportsAreWritten(t *testing.T) {
-	for _, edited := range []string{"", "before", "after"} {
+	for _, edited := range []string{"", "before", "after", "before, and the kept one removed", "before, and the kept one put back"} {
 		for n := 0; ; n++ {
 			b := newJob(t, "clients.csv", "tagId,clientId\nt1,c1\nt1,c2\nt1,c3\n")
 			b.begin()
 			b.add(tag("t1", "c1"), 1, intent, noClient)
 			b.end("", "")
 			b.write()
-			if edited == "before" {
+			if strings.HasPrefix(edited, "before") {
 				b.edit("failed.csv", "mine,1")
 			}
 			b.reopen()
@@ -100,8 +103,15 @@ func TestKilledWhileReportsAreWritten(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(b.dir, name)); err != nil {
 				name = "failed.csv"
 			}
-			if edited == "after" {
+			switch kept := b.kept(); {
+			case edited == "after":
 				b.edit(name, "mine,1")
+			case strings.HasSuffix(edited, "removed") && strings.Contains(b.read(name), "mine,1"):
+				for _, k := range kept {
+					b.must(os.Remove(k))
+				}
+			case strings.HasSuffix(edited, "put back") && len(kept) > 0:
+				b.must(os.Rename(kept[0], filepath.Join(b.dir, "failed.csv")))
 			}
 			b.reopen()
 			b.begin()
@@ -112,7 +122,7 @@ func TestKilledWhileReportsAreWritten(t *testing.T) {
 			case edited == "" && len(kept) > 0:
 				t.Fatalf("killed after %d operations: %v were kept, which nobody edited", n, kept)
 			case edited == "after" && (len(kept) != 1 || b.keeps("mine,1") != 1),
-				edited == "before" && (len(kept) == 0 || b.keeps("mine,1") != len(kept)):
+				strings.HasPrefix(edited, "before") && (len(kept) != 1 || b.keeps("mine,1") != 1):
 				t.Fatalf("killed after %d operations: %s was edited %s that, and %v were kept", n, name, edited, kept)
 			}
 			if !dead() {
@@ -178,6 +188,63 @@ func TestUnreadableStamp(t *testing.T) {
 	}
 	if !strings.Contains(b.read("failed.csv"), "mine,1") {
 		t.Error("the edited file was written over")
+	}
+}
+
+// What another user has written, who may have made the reports once, is kept and
+// replaced, though it cannot be looked at.
+func TestReportsOfAnotherUser(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		return // permissions do not keep this user from reading
+	}
+	b := mixedJob(t, "clients.csv", mixedCSV)
+	b.write()
+	for _, name := range []string{stampName, "failed.csv"} {
+		b.must(os.Chmod(filepath.Join(b.dir, name), 0))
+	}
+	b.reopen()
+	b.begin()
+	b.add(tag("t1", "c6"), 6, intent, succeeded)
+	b.end("", "")
+	b.write()
+	if !strings.Contains(b.read("succeeded.csv"), "c6") {
+		t.Error("the reports were not written")
+	}
+	kept := slices.DeleteFunc(b.kept(), func(name string) bool { return !strings.Contains(name, "failed-edited-") })
+	if len(kept) != 1 {
+		t.Errorf("of the one that cannot be read are kept: %v", kept)
+	}
+}
+
+// A name that another has taken meanwhile is left to it.
+func TestSetAside(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "failed.csv")
+	held := map[string]string{}
+	for i := range 3 { // mostly within a second
+		if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte(strconv.Itoa(i)), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		as, err := realDisk.setAside(path, "failed-edited", ".csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		held[as] = strconv.Itoa(i)
+		if err := realDisk.moveAside(path, as); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("moved over %s: %v", as, err)
+		}
+	}
+	for as, want := range held {
+		if got, err := os.ReadFile(as); string(got) != want || len(held) != 3 {
+			t.Errorf("%s holds %q, want %q: %v", as, got, want, err)
+		}
+	}
+	as := filepath.Join(dir, "moved.csv")
+	if err := realDisk.moveAside(path, as); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(as); string(got) != "2" {
+		t.Errorf("moved: %q, %v", got, err)
 	}
 }
 

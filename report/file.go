@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,17 +173,29 @@ func (d *disk) setAside(path, stem, ext string) (as string, err error) {
 			name = fmt.Sprintf("%s-%s-%d%s", stem, at, n, ext)
 		}
 		as = filepath.Join(filepath.Dir(path), name)
-		if _, err := os.Lstat(as); errors.Is(err, fs.ErrNotExist) {
+		if err = os.Link(path, as); err != nil && !errors.Is(err, fs.ErrExist) {
+			err = d.moveAside(path, as)
+		}
+		if !errors.Is(err, fs.ErrExist) {
 			break
 		}
-	}
-	if err = os.Link(path, as); err != nil {
-		err = d.rename(path, as)
 	}
 	if err == nil {
 		err = d.syncDir(filepath.Dir(as))
 	}
 	return as, err
+}
+
+// moveAside gives a file another name, which nobody may have.
+func (d *disk) moveAside(path, as string) error {
+	f, err := os.OpenFile(as, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(f.Close(), d.rename(path, as)); err != nil {
+		err = errors.Join(err, d.remove(as))
+	}
+	return err
 }
 
 // SetAside keeps a file of a job, which is about to be replaced, under a dated
@@ -205,19 +218,25 @@ func Sweep(dir string) error {
 		return &journal.DiskError{File: dir, Err: err}
 	}
 	for _, e := range entries {
-		name, _, ok := strings.Cut(e.Name(), ".")
-		if !ok || !strings.HasSuffix(e.Name(), tempSuffix) {
+		if !isTemporary(e.Name()) {
 			continue
 		}
-		switch name {
-		case "succeeded", "failed", "retryable", "summary", "report", "reports":
-			if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < sweepAge {
-				continue
-			}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) >= sweepAge {
 			_ = journal.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
 	return nil
+}
+
+// isTemporary reports whether a name is that of a report that is being written, as
+// os.CreateTemp makes it, and none that a person would give a file.
+func isTemporary(name string) bool {
+	name, ok := strings.CutSuffix(name, tempSuffix)
+	dot := strings.LastIndexByte(name, '.')
+	if !ok || dot < 0 || strings.Trim(name[dot+1:], "0123456789") != "" {
+		return false
+	}
+	return slices.Contains(append(OutcomeFiles(), summaryName, pageName, stampName), name[:dot])
 }
 
 // WriteFile puts a file of mode 0600 in its place as a whole and durably: a

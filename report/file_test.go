@@ -174,7 +174,7 @@ func (b *job) kept() []string {
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	old := time.Now().Add(-2 * time.Hour)
-	for _, name := range []string{"failed.csv", "failed.csv.123.tmp", "summary.json.9.tmp", "input.5.tmp", "journal.ndjson", "failed.csv.4.tmp"} {
+	for _, name := range []string{"failed.csv", "failed.csv.123.tmp", "summary.json.9.tmp", "input.5.tmp", "journal.ndjson", "failed.csv.4.tmp", "failed.csv.tmp", "failed.mended.1.tmp"} {
 		err := os.WriteFile(filepath.Join(dir, name), nil, 0o600)
 		if name != "failed.csv.4.tmp" { // which a report may be writing
 			err = errors.Join(err, os.Chtimes(filepath.Join(dir, name), old, old))
@@ -194,7 +194,7 @@ func TestSweep(t *testing.T) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	if want := []string{"failed.csv", "failed.csv.4.tmp", "input.5.tmp", "journal.ndjson"}; !slices.Equal(left, want) {
+	if want := []string{"failed.csv", "failed.csv.4.tmp", "failed.csv.tmp", "failed.mended.1.tmp", "input.5.tmp", "journal.ndjson"}; !slices.Equal(left, want) {
 		t.Errorf("left: %v, want %v", left, want)
 	}
 }

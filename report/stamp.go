@@ -31,7 +31,8 @@ const stampName = "reports.json"
 // replaced twice, before the first report is put in its place and after the last:
 // in between it lists what the files were and what they are about to be, and
 // holds for nothing. Whenever the program is killed, each file is one of those
-// that are listed, unless it was edited.
+// that are listed, unless it was edited. One that was edited is listed with the
+// name under which it is kept, and known for as long as that is there.
 type stamp struct {
 	From  string     `json:"from"` // SHA-256 of the origin; "": it holds for nothing
 	Files []leftFile `json:"files"`
@@ -47,6 +48,9 @@ type leftFile struct {
 	// Sum tells a file that was edited from one that only has another time,
 	// such as that of a copy of the job.
 	Sum uint32 `json:"crc32c"`
+
+	// Kept is the name under which a version that is not ours is kept; "": it is ours.
+	Kept string `json:"kept,omitempty"`
 }
 
 // origin is everything that the rows of the reports depend on.
@@ -106,7 +110,7 @@ func lastStamp(s Source) (made stamp, err error) {
 	path := filepath.Join(s.Journal.Dir(), stampName)
 	text, err := journal.ReadFile(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission): // another user may have made the reports
 		return stamp{}, nil
 	case err != nil:
 		return stamp{}, &journal.DiskError{File: path, Err: err}
@@ -137,15 +141,19 @@ func (l leftFiles) list() (files []leftFile) {
 
 // spare gives the outcome file with that name, if it is none of known, a name that
 // no report has: what somebody wrote there is nowhere else. It returns the file
-// as it is, which may be written over from then on; nil if there is none.
+// as it is, which may be written over from then on, if it is not ours as long as
+// it is kept; nil if there is none.
 func spare(s Source, name string, known []leftFile) ([]leftFile, error) {
 	path := filepath.Join(s.Journal.Dir(), name)
+	known = slices.DeleteFunc(slices.Clone(known), func(f leftFile) bool { return f.Kept != "" && !f.sameAs(s, f.Kept) })
 	now, err := stat(s, name)
 	if i := slices.IndexFunc(known, now.sameTime); err == nil && i >= 0 {
 		return known[i : i+1 : i+1], nil
 	}
 	if err == nil {
-		now.Sum, err = checksum(path)
+		if now.Sum, err = checksum(path); errors.Is(err, fs.ErrPermission) {
+			known, err = nil, nil // what cannot be looked at is kept
+		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -153,17 +161,47 @@ func spare(s Source, name string, known []leftFile) ([]leftFile, error) {
 	case err != nil:
 		return nil, journal.ReportError(path, err)
 	}
-	if !slices.ContainsFunc(known, func(f leftFile) bool { return f.Size == now.Size && f.Sum == now.Sum }) {
-		ext := filepath.Ext(name)
-		as, err := s.disk.setAside(path, strings.TrimSuffix(name, ext)+"-edited", ext)
-		if err != nil {
-			return nil, journal.ReportError(path, err)
-		}
-		if s.Kept != nil {
-			s.Kept(path, as)
+	if i := slices.IndexFunc(known, func(f leftFile) bool { return f.Size == now.Size && f.Sum == now.Sum }); i >= 0 {
+		now.Kept = known[i].Kept
+		return []leftFile{now}, nil
+	}
+	as, err := keep(s, now)
+	if err != nil {
+		return nil, journal.ReportError(path, err)
+	}
+	if s.Kept != nil {
+		s.Kept(path, as)
+	}
+	now.Kept = filepath.Base(as)
+	return []leftFile{now}, nil
+}
+
+// keep gives a file another name that no report has, and returns its path; or one
+// that holds the same already, as where a full disk or a kill let nobody know of it.
+func keep(s Source, f leftFile) (string, error) {
+	ext := filepath.Ext(f.Name)
+	stem := strings.TrimSuffix(f.Name, ext) + "-edited"
+	entries, err := os.ReadDir(s.Journal.Dir())
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), stem) && strings.HasSuffix(e.Name(), ext) && f.sameAs(s, e.Name()) {
+			return filepath.Join(s.Journal.Dir(), e.Name()), nil
 		}
 	}
-	return []leftFile{now}, nil
+	return s.disk.setAside(filepath.Join(s.Journal.Dir(), f.Name), stem, ext)
+}
+
+// sameAs reports whether the file with that name holds the same. To be given another
+// name leaves a file its time.
+func (f leftFile) sameAs(s Source, name string) bool {
+	now, err := stat(s, name)
+	if err != nil || now.Size != f.Size || now.sameTime(f) {
+		return err == nil && now.sameTime(f)
+	}
+	now.Sum, err = checksum(filepath.Join(s.Journal.Dir(), name))
+	return err == nil && now.Sum == f.Sum
 }
 
 // stat is a file as it is now, but for its sum.
