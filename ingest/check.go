@@ -256,13 +256,10 @@ func (c *checker) fault(f int, m Message) *Fault {
 	return &Fault{Message: m, Field: fieldNames[f], Column: c.columns[f]}
 }
 
-// lineBreaks are what a column's name may have, and the sentence that names it not.
-var lineBreaks = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
-
 // nameOf is what the user calls a field: its column, or its own name.
 func (c *checker) nameOf(f int) string {
 	if c.columns[f] != "" {
-		return lineBreaks.Replace(c.columns[f])
+		return OneLine(c.columns[f])
 	}
 	return fieldNames[f]
 }

@@ -61,6 +61,8 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 		{"no client", "tagId,klientId\n", Options{}, "no-columns", []string{"clientId", `the nearest is "klientId"`}},
 		{"no platform", "tagId,platformClientId\n", Options{}, "no-columns", []string{"platform", "--platform"}},
 		{"two columns", "clientId,client_id,tagId\nc,d,t\n", Options{}, "two-columns", []string{`"clientId" and "client_id"`, "--map clientId="}},
+		{"names on two lines", "客戶ID,\"標籤ID\n(必填)\",\"備 註\r\n\u3000(選填)\"\nc,t,n\n", Options{}, "no-columns", []string{`"客戶ID", "標籤ID (必填)", "備 註 (選填)"`, `--map tagId="標籤ID (必填)"`}},
+		{"two columns, told apart by a line break", "\"客戶\nID\",客戶ID,tagId\nc,d,t\n", Options{}, "two-columns", []string{`"客戶 ID" and "客戶ID"`}},
 		{"mapped column not there", "clientId,tagId\nc,t\n", Options{Map: map[string]string{"clientId": "who"}}, "no-map-column", []string{`"who"`, `"tagId"`}},
 		{"field not there", good, Options{Map: map[string]string{"client": "who"}}, "bad-map", nil},
 		{"platform not there", good, Options{Platform: "sms"}, "bad-platform", nil},
