@@ -137,10 +137,7 @@ func (n *names) match(header []string) (l layout, two *InputError) {
 		l[f] = -1
 		for _, at := range found[f] {
 			if len(at) > 1 && two == nil {
-				two = &InputError{
-					Message: say("two-columns", OneLine(header[at[0]]), OneLine(header[at[1]]), fieldNames[f]),
-					Hint:    say("hint-map", fieldNames[f]),
-				}
+				two = twoColumns(f, OneLine(header[at[0]]), OneLine(header[at[1]]))
 			}
 			if len(at) > 0 {
 				l[f] = at[0]
@@ -149,6 +146,15 @@ func (n *names) match(header []string) (l layout, two *InputError) {
 		}
 	}
 	return l, two
+}
+
+// twoColumns is the fault of two columns for one field. --map cannot tell them
+// apart if they have the same name.
+func twoColumns(f int, one, other string) *InputError {
+	if one == other {
+		return &InputError{Message: say("same-name", one, fieldNames[f]), Hint: say("hint-rename")}
+	}
+	return &InputError{Message: say("two-columns", one, other, fieldNames[f]), Hint: say("hint-map", fieldNames[f])}
 }
 
 // lacks says which field a row could never have with these columns: -1 if
