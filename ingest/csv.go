@@ -81,6 +81,9 @@ func (t *table) readHeader(n *names) error {
 	}
 	missing := n.noColumn(lacks, widest)
 	missing.Line = line
+	if at, _ := n.match(widest); missing.ID == "no-columns" && slices.Max(at[:]) < 0 {
+		missing.Hint = say("hint-or-header", missing.Hint)
+	}
 	return missing
 }
 

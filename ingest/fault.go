@@ -197,6 +197,7 @@ var english = map[string]string{
 	"hint-nearest":         "the nearest is %[2]q: name it with --map %[1]s=%[2]q",
 	"hint-map-or-give":     "name the column with --map %[1]s=COLUMN, or give one value for all rows with %[2]s",
 	"hint-nearest-or-give": "the nearest is %[2]q: name it with --map %[1]s=%[2]q, or give one value for all rows with %[3]s",
+	"hint-or-header":       "%[1]v; if this line is already a row of data, put a header line above it",
 	"hint-sheet":           "that is the sheet %[1]q; --sheet reads another: there is %[2]s",
 	"hint-or-sheet":        "that is the sheet %[1]q; --sheet reads another: there is %[2]s; if that is the right one, %[3]v",
 	"hint-again":           "run the same command again when nothing writes to it: what is done will not be sent again",

@@ -58,6 +58,8 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 		{"white space", " \n\r\n\t\n", Options{}, "no-header", nil},
 		{"no columns", "Name,Client Nr,Tag\na,b,c\n", Options{}, "no-columns", []string{"tagId", `"Name", "Client Nr", "Tag"`, `--map tagId="Tag"`, "--tag"}},
 		{"neither column", "姓名,客戶\nA,1\n", Options{}, "no-columns", []string{"tagId", "--map tagId=COLUMN"}},
+		{"no header", "vip,c1\nvip,c2\n", Options{}, "no-columns", []string{"or give one value for all rows with --tag; if this line is already a row of data, put a header line above it"}},
+		{"no header, and a tag much like its column's name", "tag1,c1\ntag1,c2\n", Options{}, "no-columns", []string{"if this line is already a row of data"}},
 		{"no client", "tagId,klientId\n", Options{}, "no-columns", []string{"clientId", `the nearest is "klientId"`}},
 		{"no platform", "tagId,platformClientId\n", Options{}, "no-columns", []string{"platform", "--platform"}},
 		{"two columns", "clientId,client_id,tagId\nc,d,t\n", Options{}, "two-columns", []string{`"clientId" and "client_id"`, "--map clientId="}},
@@ -117,6 +119,13 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a header, and no row of data", func(t *testing.T) {
+		for _, text := range []string{"tagId,klientId\n", "姓名,客戶ID\nA,1\n", `{"client":"c","name":"n"}` + "\n"} {
+			if f := openFault(t, write(t, text), Options{}); f.ID != "no-columns" || strings.Contains(f.Error(), "row of data") {
+				t.Error(f)
+			}
+		}
+	})
 	t.Run("folder", func(t *testing.T) {
 		if f := openFault(t, t.TempDir(), Options{}); f.ID != "folder" {
 			t.Error(f)

@@ -131,6 +131,7 @@ var zhIngest = map[string]string{
 	"hint-nearest":         "最接近的是 %[2]q：可用 --map %[1]s=%[2]q 指定",
 	"hint-map-or-give":     "請用 --map %[1]s=欄位名稱 指定欄位，或用 %[2]s 為所有資料列指定同一個值",
 	"hint-nearest-or-give": "最接近的是 %[2]q：可用 --map %[1]s=%[2]q 指定，或用 %[3]s 為所有資料列指定同一個值",
+	"hint-or-header":       "%[1]v；若這一行已經是資料，請在上面加一行標題列",
 	"hint-again":           "等沒有程式寫入它之後再執行同一個指令：做完的不會重送",
 	"hint-jq":              "請轉成一行一個物件，例如用 jq -c",
 }
