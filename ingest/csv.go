@@ -48,7 +48,7 @@ func newTable(rs records, found Layout, c *checker, n *names) (*table, error) {
 // mapping. The lines above it are titles.
 func (t *table) readHeader(n *names) error {
 	var widest []string // of those that will not do, for the message
-	var line int64
+	var line, broken int64
 	lacks := 0
 	for range headerWithin {
 		err := t.records.next(&t.rec)
@@ -59,6 +59,9 @@ func (t *table) readHeader(n *names) error {
 			return err
 		}
 		if t.rec.fault != nil || t.rec.blank() {
+			if widest == nil && broken == 0 && t.rec.fault != nil && t.rec.fault.ID == "stray-quote" {
+				broken = t.rec.line
+			}
 			t.found.Skipped++
 			continue
 		}
@@ -76,7 +79,10 @@ func (t *table) readHeader(n *names) error {
 		}
 		t.found.Skipped++
 	}
-	if widest == nil {
+	switch {
+	case broken > 0: // what stands below it are rows
+		return &InputError{Line: broken, Message: say("header-quote"), Hint: say("hint-quote")}
+	case widest == nil:
 		return &InputError{Message: say("no-header")}
 	}
 	missing := n.noColumn(lacks, widest)

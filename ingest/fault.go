@@ -139,6 +139,7 @@ var english = map[string]string{
 	"irregular":     "it is not a regular file",
 	"empty":         "the file is empty",
 	"no-header":     "there is no header and no row in it",
+	"header-quote":  "the header line opens a quotation mark that it does not close",
 	"changed":       "the file was changed while it was read",
 	"no-columns":    "the header has no column for %[1]s; its columns are %[2]s",
 	"two-columns":   "the columns %[1]q and %[2]q both stand for %[3]s",
@@ -200,6 +201,7 @@ var english = map[string]string{
 	"hint-or-header":       "%[1]v; if this line is already a row of data, put a header line above it",
 	"hint-sheet":           "that is the sheet %[1]q; --sheet reads another: there is %[2]s",
 	"hint-or-sheet":        "that is the sheet %[1]q; --sheet reads another: there is %[2]s; if that is the right one, %[3]v",
+	"hint-quote":           "close it, or take it out",
 	"hint-again":           "run the same command again when nothing writes to it: what is done will not be sent again",
 	"hint-jq":              "turn it into one object a line, for example with jq -c",
 }

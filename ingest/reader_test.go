@@ -101,6 +101,7 @@ var csvCases = []struct {
 	{"map", "who,what\nc,t\n", Options{Map: map[string]string{"clientId": "who", "tagid": "What"}}, []string{"1@2 t c   | c,t | "}},
 	{"map as the message proposes it", "客戶ID,\"標籤ID\n(必填)\"\nc,t\n", Options{Map: map[string]string{"tagId": "標籤ID (必填)"}}, []string{"1@3 t c   | c,t | "}},
 	{"map of one of two told apart by a line break", "\"客戶\nID\",客戶ID,tagId\nc,d,t\n", Options{Map: map[string]string{"clientId": "客戶 ID"}}, []string{"1@3 t c   | c,d,t | "}},
+	{"a broken quote in a title", "\"List of May\nclientId,tagId\nc,t\n", Options{}, []string{"1@3 t c   | c,t | "}},
 	{"own name before alias", "客戶ID,clientId,tagId\nx,c,t\n", Options{}, []string{"1@2 t c   | x,c,t | "}},
 	{"Chinese names", "姓名,客戶ID,標籤 ID\n王,c,t\n", Options{}, []string{"1@2 t c   | 王,c,t | "}},
 	{"faults", "tagId,clientId,platform,platformClientId,botId\n,c,,,\nt,,,,\nt,,line,,\nt,,,U1,\nt,c,mail,,\nt,c,,,b2\nt,c,line,,b1\n",

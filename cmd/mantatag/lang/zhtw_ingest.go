@@ -70,6 +70,7 @@ var zhIngest = map[string]string{
 	"irregular":         "這不是一般檔案",
 	"empty":             "檔案是空的",
 	"no-header":         "裡面沒有標題列，也沒有資料列",
+	"header-quote":      "標題列有一個引號只有開頭，沒有結尾",
 	"changed":           "讀取途中檔案被改動了",
 	"no-columns":        "標題列裡沒有 %[1]s 的欄位；有的欄位是 %[2]s",
 	"two-columns":       "欄位 %[1]q 和 %[2]q 都代表 %[3]s",
@@ -132,6 +133,7 @@ var zhIngest = map[string]string{
 	"hint-map-or-give":     "請用 --map %[1]s=欄位名稱 指定欄位，或用 %[2]s 為所有資料列指定同一個值",
 	"hint-nearest-or-give": "最接近的是 %[2]q：可用 --map %[1]s=%[2]q 指定，或用 %[3]s 為所有資料列指定同一個值",
 	"hint-or-header":       "%[1]v；若這一行已經是資料，請在上面加一行標題列",
+	"hint-quote":           "請補上結尾的引號，或把它刪掉",
 	"hint-again":           "等沒有程式寫入它之後再執行同一個指令：做完的不會重送",
 	"hint-jq":              "請轉成一行一個物件，例如用 jq -c",
 }
