@@ -176,6 +176,11 @@ func (t *table) next(u *unchecked) error {
 	if !t.validText(row.Own) || !t.validText(row.Surplus) {
 		row.Err = &Fault{Message: say("bad-text", t.found.Encoding)}
 	}
+	if rec.noResult > 0 && row.Err == nil {
+		if f := slices.Index(t.at[:fieldOneTag], rec.noResult-1); f >= 0 {
+			row.Err = t.checker.fault(f, say("no-result", t.checker.nameOf(f)))
+		}
+	}
 	if row.Err != nil {
 		return nil
 	}

@@ -106,6 +106,7 @@ var english = map[string]string{
 	"control":           "%[1]s is %[2]q, with a line break or control character in it",
 	"quote-in-id":       "%[1]s is %[2]q, with a stray quotation mark in it",
 	"formula":           "%[1]s is the formula %[2]q instead of its result: paste it as values and export again",
+	"no-result":         "%[1]s holds a formula without a saved result: open the workbook in Excel or LibreOffice, save it, and run again",
 	"error-value":       "%[1]s is %[2]q, an error of the spreadsheet's formula: correct it there and export again",
 	"too-narrow":        "%[1]s is %[2]q, a number that its column was too narrow to show: widen the column and export again",
 	"no-value":          "%[1]s is %[2]q, a word for no value: leave the cell empty",

@@ -37,6 +37,7 @@ var zhIngest = map[string]string{
 	"control":           "%[1]s 是 %[2]q，裡面有換行或控制字元",
 	"quote-in-id":       "%[1]s 是 %[2]q，裡面有多餘的引號",
 	"formula":           "%[1]s 是公式 %[2]q 而不是結果：請貼上成值後重新匯出",
+	"no-result":         "%[1]s 是沒有存下結果的公式：請用 Excel 或 LibreOffice 開啟活頁簿、存檔，再執行一次",
 	"error-value":       "%[1]s 是 %[2]q，試算表公式的錯誤值：請在試算表裡更正後重新匯出",
 	"too-narrow":        "%[1]s 是 %[2]q，欄寬太窄而沒有顯示的數字：請加寬欄位後重新匯出",
 	"no-value":          "%[1]s 是 %[2]q，表示沒有值的字：請把這一格留空",
