@@ -112,6 +112,7 @@ var english = map[string]string{
 	"no-value":          "%[1]s is %[2]q, a word for no value: leave the cell empty",
 	"scientific":        "%[1]s is %[2]q, a long number that a spreadsheet has shortened: format the column as text in the original and export again",
 	"rounded":           "%[1]s is %[2]q, which a spreadsheet has rounded past its 15th digit: format the column as text before the ids go in, and export again",
+	"lost-digits":       "%[1]s is %[2]q, a number whose digits beyond the 15th are lost in this workbook: enter the id anew in a cell whose format is text",
 	"odd-rounded":       "%[1]s is %[2]q, which a spreadsheet may have rounded past its 15th digit: see whether this is the id",
 	"dotted-thousands":  "%[1]s is %[2]q, a number with points between its thousands: format the column as text and export again",
 	"comma-in-tag":      "%[1]s is %[2]q, which is either one number with a comma or several tags: write it without commas, or use --split-tags",

@@ -55,6 +55,7 @@ func (r *Reader) openSheet(src *source, o Options, n *names) error {
 		others = book.beside(chosen)
 	}
 	found := Layout{Format: XLSX, Sheet: chosen.name, Others: others, Delimiter: ',', Tags: o.SplitTags != ""}
+	r.checker.workbook = true
 	t, err := newTable(s, found, r.checker, n)
 	if err != nil {
 		return book.elsewhere(err, chosen.name)
