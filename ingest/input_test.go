@@ -141,6 +141,38 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 	})
 }
 
+// Excel's lock file has the name of the workbook that it lies beside, and the
+// user's, padded, in bytes and in UTF-16.
+func TestLockFile(t *testing.T) {
+	lock := "\x03Wei" + strings.Repeat(" ", 51) + "\x03\x00W\x00e\x00i\x00" + strings.Repeat(" \x00", 51)
+	for _, c := range []struct{ name, text, id string }{
+		{"~$list.xlsx", lock, "lock-file"},
+		{"~$list.xlsx", lock[:3], "no-columns"},
+		{"~$list.xlsx", strings.Repeat(lock, 10), "binary"},
+		{"~$list.csv", "name,client\n", "no-columns"},
+		{"list.xlsx", lock, "no-columns"},
+	} {
+		name := filepath.Join(t.TempDir(), c.name)
+		if err := os.WriteFile(name, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := openFault(t, name, Options{})
+		if f.ID != c.id || c.id == "lock-file" && !strings.HasSuffix(f.Error(), ": it is the lock file of a workbook that is open in Excel; give the workbook itself, list.xlsx") {
+			t.Errorf("%s: %v", c.name, f)
+		}
+	}
+	if f := openFault(t, filepath.Join(t.TempDir(), "~$none.xlsx"), Options{}); f.ID != "missing" {
+		t.Error(f)
+	}
+	readable := filepath.Join(t.TempDir(), "~$list.csv")
+	if err := os.WriteFile(readable, []byte("clientId,tagId\nc,t\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rows, _ := readBook(t, readable, Options{}); len(rows) != 1 || rows[0].Err != nil {
+		t.Errorf("a table of that name: %v", rows)
+	}
+}
+
 // flip changes a byte in the packed text of the first worksheet.
 func flip(xlsx []byte, t *testing.T) string {
 	t.Helper()
