@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"bytes"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +24,7 @@ func platformOf(cell []byte) string {
 // checker turns the cells of a row into a mapping, or a fault.
 type checker struct {
 	tag, platform, bot string
+	workbook           bool   // the cells are those of a workbook
 	split              string // stands between the tags of a cell; "" for one tag a cell
 	long               [fieldCount]roundness
 	doubtful           bool               // the last row has an id that rows after it tell more of
@@ -124,6 +127,9 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 			id, effect = "rounded", Fails
 		}
 		message := say(id, c.nameOf(f), excerpt(cell))
+		if c.workbook && (id == "rounded" || id == "scientific" && moreThan15(cell)) {
+			message = say("lost-digits", message.Args...)
+		}
 		switch effect {
 		case Fails:
 			row.Err = c.fault(f, message)
@@ -141,6 +147,13 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 	}
 	c.see(f, cell)
 	return cell
+}
+
+// moreThan15 tells whether a number in scientific notation has more digits than
+// a workbook keeps.
+func moreThan15(number []byte) bool {
+	x, _ := strconv.ParseFloat(string(number), 64)
+	return math.Abs(x) >= 1e15
 }
 
 // see takes an id into account that may tell whether its column was rounded.
@@ -256,13 +269,10 @@ func (c *checker) fault(f int, m Message) *Fault {
 	return &Fault{Message: m, Field: fieldNames[f], Column: c.columns[f]}
 }
 
-// lineBreaks are what a column's name may have, and the sentence that names it not.
-var lineBreaks = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
-
 // nameOf is what the user calls a field: its column, or its own name.
 func (c *checker) nameOf(f int) string {
 	if c.columns[f] != "" {
-		return lineBreaks.Replace(c.columns[f])
+		return OneLine(c.columns[f])
 	}
 	return fieldNames[f]
 }

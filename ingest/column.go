@@ -51,9 +51,22 @@ func foldName(s string) string {
 	}, s)
 }
 
+// OneLine is the name of a column as it is shown: on one line, with one space
+// for any white space, and without what cannot be seen. --map takes it for the
+// name itself.
+func OneLine(name string) string {
+	seen := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cf) {
+			return -1
+		}
+		return r
+	}, name)
+	return strings.Join(strings.Fields(seen), " ")
+}
+
 // names matches columns to fields.
 type names struct {
-	fields  [fieldCount]string          // folded names of --map, or of the fields themselves
+	fields  [fieldCount]string          // names of --map, or those of the fields themselves, folded
 	mapped  [fieldCount]bool            // whether --map named it
 	columns map[string]string           // --map as given, for messages
 	aliases [fieldCount]map[string]bool // folded
@@ -74,7 +87,7 @@ func newNames(o Options) (*names, error) {
 		if f < 0 {
 			return nil, &InputError{Message: say("bad-map", field)}
 		}
-		n.fields[f], n.mapped[f] = column, true
+		n.fields[f], n.mapped[f] = OneLine(column), true
 	}
 	n.given[fieldTag] = o.Tag != ""
 	n.given[fieldPlatform] = o.Platform != ""
@@ -86,7 +99,7 @@ type layout [fieldCount]int
 
 // How well a name stands for a field. A better one hides the lesser ones.
 const (
-	exactly = iota // as --map spells it
+	exactly = iota // as --map spells it, and messages show it
 	folded         // but for case, spaces, _ and -
 	byAlias
 	grades
@@ -98,7 +111,7 @@ func (n *names) fieldOf(column string) (field, grade int) {
 	name := foldName(column)
 	for f := range fieldCount {
 		switch {
-		case n.mapped[f] && strings.TrimSpace(column) == n.fields[f]:
+		case n.mapped[f] && OneLine(column) == n.fields[f]:
 			return f, exactly
 		case n.mapped[f] && name == foldName(n.fields[f]), !n.mapped[f] && name == n.fields[f]:
 			return f, folded
@@ -124,10 +137,7 @@ func (n *names) match(header []string) (l layout, two *InputError) {
 		l[f] = -1
 		for _, at := range found[f] {
 			if len(at) > 1 && two == nil {
-				two = &InputError{
-					Message: say("two-columns", strings.TrimSpace(header[at[0]]), strings.TrimSpace(header[at[1]]), fieldNames[f]),
-					Hint:    say("hint-map", fieldNames[f]),
-				}
+				two = twoColumns(f, OneLine(header[at[0]]), OneLine(header[at[1]]))
 			}
 			if len(at) > 0 {
 				l[f] = at[0]
@@ -136,6 +146,15 @@ func (n *names) match(header []string) (l layout, two *InputError) {
 		}
 	}
 	return l, two
+}
+
+// twoColumns is the fault of two columns for one field. --map cannot tell them
+// apart if they have the same name.
+func twoColumns(f int, one, other string) *InputError {
+	if one == other {
+		return &InputError{Message: say("same-name", one, fieldNames[f]), Hint: say("hint-rename")}
+	}
+	return &InputError{Message: say("two-columns", one, other, fieldNames[f]), Hint: say("hint-map", fieldNames[f])}
 }
 
 // lacks says which field a row could never have with these columns: -1 if
@@ -165,16 +184,20 @@ func (n *names) needs(l layout) int {
 
 // noColumn says that there is no column for a field, and what there is.
 func (n *names) noColumn(f int, header []string) *InputError {
+	columns := make([]string, len(header))
+	for i, h := range header {
+		columns[i] = OneLine(h)
+	}
 	lost := slices.ContainsFunc(header, func(h string) bool { return strings.Contains(h, "??") })
 	if n.mapped[f] {
-		e := &InputError{Message: say("no-map-column", n.fields[f], fieldNames[f], quoteNames(header))}
+		e := &InputError{Message: say("no-map-column", n.fields[f], fieldNames[f], quoteNames(columns))}
 		if lost {
 			e.Hint = say("hint-question-marks")
 		}
 		return e
 	}
 	e := &InputError{
-		Message: say("no-columns", fieldNames[f], quoteNames(header)),
+		Message: say("no-columns", fieldNames[f], quoteNames(columns)),
 		Hint:    say("hint-map", fieldNames[f]),
 	}
 	if lost {
@@ -216,7 +239,7 @@ func (n *names) nearest(f int, header []string) string {
 			best, at = h, d
 		}
 	}
-	return strings.TrimSpace(best)
+	return OneLine(best)
 }
 
 // unlike is how far a column's folded name is from that of a field; 1<<30: it is
@@ -256,7 +279,7 @@ func distance(a, b []rune) int {
 	return row[len(b)]
 }
 
-// quoteNames lists at most twenty columns for a message.
+// quoteNames lists at most twenty columns or sheets for a message.
 func quoteNames(header []string) string {
 	var b strings.Builder
 	for i, h := range header {

@@ -48,7 +48,7 @@ func newTable(rs records, found Layout, c *checker, n *names) (*table, error) {
 // mapping. The lines above it are titles.
 func (t *table) readHeader(n *names) error {
 	var widest []string // of those that will not do, for the message
-	var line int64
+	var line, broken int64
 	lacks := 0
 	for range headerWithin {
 		err := t.records.next(&t.rec)
@@ -59,6 +59,9 @@ func (t *table) readHeader(n *names) error {
 			return err
 		}
 		if t.rec.fault != nil || t.rec.blank() {
+			if widest == nil && broken == 0 && t.rec.fault != nil && t.rec.fault.ID == "stray-quote" {
+				broken = t.rec.line
+			}
 			t.found.Skipped++
 			continue
 		}
@@ -76,11 +79,17 @@ func (t *table) readHeader(n *names) error {
 		}
 		t.found.Skipped++
 	}
-	if widest == nil {
+	switch {
+	case broken > 0: // what stands below it are rows
+		return &InputError{Line: broken, Message: say("header-quote"), Hint: say("hint-quote")}
+	case widest == nil:
 		return &InputError{Message: say("no-header")}
 	}
 	missing := n.noColumn(lacks, widest)
 	missing.Line = line
+	if at, _ := n.match(widest); missing.ID == "no-columns" && slices.Max(at[:]) < 0 {
+		missing.Hint = say("hint-or-header", missing.Hint)
+	}
 	return missing
 }
 
@@ -166,6 +175,11 @@ func (t *table) next(u *unchecked) error {
 	row.Own = t.ownText()
 	if !t.validText(row.Own) || !t.validText(row.Surplus) {
 		row.Err = &Fault{Message: say("bad-text", t.found.Encoding)}
+	}
+	if rec.noResult > 0 && row.Err == nil {
+		if f := slices.Index(t.at[:fieldOneTag], rec.noResult-1); f >= 0 {
+			row.Err = t.checker.fault(f, say("no-result", t.checker.nameOf(f)))
+		}
 	}
 	if row.Err != nil {
 		return nil

@@ -58,9 +58,19 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 		{"white space", " \n\r\n\t\n", Options{}, "no-header", nil},
 		{"no columns", "Name,Client Nr,Tag\na,b,c\n", Options{}, "no-columns", []string{"tagId", `"Name", "Client Nr", "Tag"`, `--map tagId="Tag"`, "--tag"}},
 		{"neither column", "姓名,客戶\nA,1\n", Options{}, "no-columns", []string{"tagId", "--map tagId=COLUMN"}},
+		{"no header", "vip,c1\nvip,c2\n", Options{}, "no-columns", []string{"or give one value for all rows with --tag; if this line is already a row of data, put a header line above it"}},
+		{"no header, and a tag much like its column's name", "tag1,c1\ntag1,c2\n", Options{}, "no-columns", []string{"if this line is already a row of data"}},
+		{"a header with a broken quote", "\n\"姓名,標籤ID,平台,平台客戶ID,備註\n王,t,line,U1,\"a, b\"\n李,t,line,U2,\n", Options{}, "header-quote", []string{":2: the header line opens a quotation mark that it does not close"}},
+		{"the same, and nothing else", "clientId,\"tagId\n", Options{}, "header-quote", []string{":1: "}},
+		{"a broken quote in a row below a header", "姓名,客戶\n\"A,1\nB,2\n", Options{}, "no-columns", []string{":1: "}},
 		{"no client", "tagId,klientId\n", Options{}, "no-columns", []string{"clientId", `the nearest is "klientId"`}},
 		{"no platform", "tagId,platformClientId\n", Options{}, "no-columns", []string{"platform", "--platform"}},
 		{"two columns", "clientId,client_id,tagId\nc,d,t\n", Options{}, "two-columns", []string{`"clientId" and "client_id"`, "--map clientId="}},
+		{"names on two lines", "客戶ID,\"標籤ID\n(必填)\",\"備 註\r\n\u3000(選填)\"\nc,t,n\n", Options{}, "no-columns", []string{`"客戶ID", "標籤ID (必填)", "備 註 (選填)"`, `--map tagId="標籤ID (必填)"`}},
+		{"two columns, told apart by a line break", "\"客戶\nID\",客戶ID,tagId\nc,d,t\n", Options{}, "two-columns", []string{`"客戶 ID" and "客戶ID"`}},
+		{"two columns of one name", "客戶ID, 客戶ID,tagId\nc,d,t\n", Options{}, "same-name", []string{`two columns are called "客戶ID", which stands for clientId; rename one`}},
+		{"the same, with --map", "客戶ID,客戶ID,tagId\nc,d,t\n", Options{Map: map[string]string{"clientId": "客戶ID"}}, "same-name", nil},
+		{"two columns of one name, to the eye", "id,id\u200B,tagId\nc,d,t\n", Options{Map: map[string]string{"clientId": "id"}}, "same-name", nil},
 		{"mapped column not there", "clientId,tagId\nc,t\n", Options{Map: map[string]string{"clientId": "who"}}, "no-map-column", []string{`"who"`, `"tagId"`}},
 		{"field not there", good, Options{Map: map[string]string{"client": "who"}}, "bad-map", nil},
 		{"platform not there", good, Options{Platform: "sms"}, "bad-platform", nil},
@@ -112,6 +122,13 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a header, and no row of data", func(t *testing.T) {
+		for _, text := range []string{"tagId,klientId\n", "姓名,客戶ID\nA,1\n", `{"client":"c","name":"n"}` + "\n"} {
+			if f := openFault(t, write(t, text), Options{}); f.ID != "no-columns" || strings.Contains(f.Error(), "row of data") {
+				t.Error(f)
+			}
+		}
+	})
 	t.Run("folder", func(t *testing.T) {
 		if f := openFault(t, t.TempDir(), Options{}); f.ID != "folder" {
 			t.Error(f)
@@ -122,6 +139,38 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 			t.Error(f)
 		}
 	})
+}
+
+// Excel's lock file has the name of the workbook that it lies beside, and the
+// user's, padded, in bytes and in UTF-16.
+func TestLockFile(t *testing.T) {
+	lock := "\x03Wei" + strings.Repeat(" ", 51) + "\x03\x00W\x00e\x00i\x00" + strings.Repeat(" \x00", 51)
+	for _, c := range []struct{ name, text, id string }{
+		{"~$list.xlsx", lock, "lock-file"},
+		{"~$list.xlsx", lock[:3], "no-columns"},
+		{"~$list.xlsx", strings.Repeat(lock, 10), "binary"},
+		{"~$list.csv", "name,client\n", "no-columns"},
+		{"list.xlsx", lock, "no-columns"},
+	} {
+		name := filepath.Join(t.TempDir(), c.name)
+		if err := os.WriteFile(name, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := openFault(t, name, Options{})
+		if f.ID != c.id || c.id == "lock-file" && !strings.HasSuffix(f.Error(), ": it is the lock file of a workbook that is open in Excel; give the workbook itself, list.xlsx") {
+			t.Errorf("%s: %v", c.name, f)
+		}
+	}
+	if f := openFault(t, filepath.Join(t.TempDir(), "~$none.xlsx"), Options{}); f.ID != "missing" {
+		t.Error(f)
+	}
+	readable := filepath.Join(t.TempDir(), "~$list.csv")
+	if err := os.WriteFile(readable, []byte("clientId,tagId\nc,t\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rows, _ := readBook(t, readable, Options{}); len(rows) != 1 || rows[0].Err != nil {
+		t.Errorf("a table of that name: %v", rows)
+	}
 }
 
 // flip changes a byte in the packed text of the first worksheet.

@@ -88,7 +88,7 @@ type Reader struct {
 func Open(name string, o Options) (*Reader, error) {
 	r, err := open(name, o)
 	if err != nil {
-		return nil, named(name, err)
+		return nil, named(name, lockFile(name, err))
 	}
 	return r, nil
 }

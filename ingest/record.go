@@ -17,12 +17,13 @@ const keptOfLongRow = 4 << 10
 // record is one row of the text before anything is known of its meaning. Its
 // slices are valid until the next record is read.
 type record struct {
-	text   []byte // without line end
-	line   int64
-	cells  []span // where the cells stand in text, white space and quotes included
-	loose  bool   // quotation marks within a quoted cell were not doubled
-	hidden bool   // a sheet does not show it
-	fault  *Fault // the text could not be split: it is one line, and has no cells
+	text     []byte // without line end
+	line     int64
+	cells    []span // where the cells stand in text, white space and quotes included
+	loose    bool   // quotation marks within a quoted cell were not doubled
+	hidden   bool   // a sheet does not show it
+	noResult int    // a column of ids, from 1, with a formula whose result a sheet does not have; 0: none
+	fault    *Fault // the text could not be split: it is one line, and has no cells
 }
 
 // span is where a cell stands.

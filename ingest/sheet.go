@@ -55,6 +55,7 @@ func (r *Reader) openSheet(src *source, o Options, n *names) error {
 		others = book.beside(chosen)
 	}
 	found := Layout{Format: XLSX, Sheet: chosen.name, Others: others, Delimiter: ',', Tags: o.SplitTags != ""}
+	r.checker.workbook = true
 	t, err := newTable(s, found, r.checker, n)
 	if err != nil {
 		return book.elsewhere(err, chosen.name)
@@ -137,6 +138,10 @@ func (s *sheet) addCell(r *record, e *xml.StartElement) error {
 	if err != nil {
 		return damagedWorkbook(err)
 	}
+	if s.lacksResult(e) && slices.Contains(s.ids, s.column-1) {
+		r.noResult = s.column
+		value = []byte("#N/A") // with which the row fails again when it comes back in an outcome file
+	}
 	if len(value) == 0 || len(s.text) > MaxRow { // a row that is too long has failed, and need not grow
 		return nil
 	}
@@ -155,6 +160,13 @@ func (s *sheet) addCell(r *record, e *xml.StartElement) error {
 	}
 	last.to = len(s.text)
 	return nil
+}
+
+// lacksResult tells whether the cell that was read has a formula and not its
+// result, as programs write it that do not calculate. A result that is an empty
+// text is an empty value of that type.
+func (s *sheet) lacksResult(e *xml.StartElement) bool {
+	return s.in.formula && len(s.cell) == 0 && (!s.in.valued || attribute(e, "t") != "str")
 }
 
 // maxColumns is how many columns a sheet may have.

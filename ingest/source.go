@@ -1,10 +1,13 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -93,6 +96,20 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (s *source) Close() error { return s.file.Close() }
+
+// lockFile gives the fault of a file another name if the file is what Excel lays
+// beside an open workbook, with the user's name in it in bytes and in UTF-16. On
+// Windows Excel may let nobody else read it.
+func lockFile(name string, fault error) error {
+	workbook, ok := strings.CutPrefix(filepath.Base(name), "~$")
+	if info, err := os.Stat(name); !ok || err != nil || !info.Mode().IsRegular() || info.Size() > 1<<10 {
+		return fault
+	}
+	if text, err := os.ReadFile(name); err == nil && bytes.IndexByte(text, 0) < 0 {
+		return fault
+	}
+	return &InputError{Message: say("lock-file"), Hint: say("hint-lock-file", workbook), Err: fault}
+}
 
 // cause is what the system said, without the name of the file.
 func cause(err error) string {

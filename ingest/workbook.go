@@ -266,6 +266,8 @@ type tokens struct {
 	xml   *xml.Decoder
 	part  io.Reader
 	since int // the last token: how many bytes were read
+
+	formula, valued bool // the element whose text was read last has a formula, a value
 }
 
 func newTokens(part io.Reader) *tokens {
@@ -304,6 +306,7 @@ func (t *tokens) next() (xml.Token, error) {
 // runs of its text, but not how the text is pronounced.
 func (t *tokens) text(to []byte, element string) ([]byte, error) {
 	wanted, spoken := false, false
+	t.formula, t.valued = false, false
 	for {
 		token, err := t.next()
 		if err != nil {
@@ -314,8 +317,10 @@ func (t *tokens) text(to []byte, element string) ([]byte, error) {
 			switch e.Name.Local {
 			case "rPh":
 				spoken = true
+			case "f":
+				t.formula = true
 			case "v", "t":
-				wanted = !spoken
+				wanted, t.valued = !spoken, true
 			}
 		case xml.CharData:
 			if wanted && len(to) <= MaxRow {

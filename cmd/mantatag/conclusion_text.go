@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"mantatag/ingest"
 )
 
 // shownKinds is how many kinds of finding the screen shows; the JSON has all.
@@ -58,7 +60,7 @@ func (c *conclusion) printInput(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n%s\n", l.Say("Columns"))
 	for _, column := range c.Input.Columns {
-		fmt.Fprintf(w, "  %-16s  %s\n", column.Field, oneLine(column.Name))
+		fmt.Fprintf(w, "  %-16s  %s\n", column.Field, ingest.OneLine(column.Name))
 	}
 }
 
@@ -114,15 +116,10 @@ func (c *conclusion) printKinds(w io.Writer, title string, kinds []checkedKind) 
 		numbers := strings.Join(lines, l.Say(", "))
 		where := l.Say("line %[1]s", numbers)
 		if column := k.Examples[0].Column; column != "" {
-			where = l.Say("line %[1]s, column %[2]s", numbers, oneLine(column))
+			where = l.Say("line %[1]s, column %[2]s", numbers, ingest.OneLine(column))
 		}
 		fmt.Fprintf(w, "  %12s  %s\n", "", where)
 	}
-}
-
-// oneLine is a column's name, which may have line breaks.
-func oneLine(name string) string {
-	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(strings.TrimSpace(name))
 }
 
 func (c *conclusion) printRequests(w io.Writer) {

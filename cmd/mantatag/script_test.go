@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 //	paste CODE                        runs the command that the last run said to go on with
 //	lines FILE FROM COUNT TEXT        writes COUNT lines of TEXT, in which # is the number, from FROM on
 //	encode ENCODING FROM TO           writes the text of FROM in big5 or utf-16
-//	workbook TO SHEET=FROM…           writes a workbook, each sheet from a table
+//	workbook TO SHEET=FROM…           writes a workbook, each sheet from a table; =… is a formula, without its result
 //	hide BOOK SHEET [ROW…]            hides rows of a sheet or, without any, the sheet
 //
 // and, of the API,
@@ -199,7 +199,15 @@ func workbook(ts *testscript.TestScript, _ bool, args []string) {
 		table, err := csv.NewReader(strings.NewReader(ts.ReadFile(from))).ReadAll()
 		ts.Check(err)
 		for row, cells := range table {
-			ts.Check(f.SetSheetRow(sheet, fmt.Sprintf("A%d", row+1), &cells))
+			for column, text := range cells {
+				cell, err := excelize.CoordinatesToCellName(column+1, row+1)
+				ts.Check(err)
+				if strings.HasPrefix(text, "=") {
+					ts.Check(f.SetCellFormula(sheet, cell, text))
+				} else {
+					ts.Check(f.SetCellStr(sheet, cell, text))
+				}
+			}
 		}
 	}
 	ts.Check(errors.Join(f.SaveAs(ts.MkAbs(args[0])), f.Close()))
