@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,7 +32,7 @@ type checker struct {
 	text strings.Builder // holds the ids of a run of rows: see ids
 
 	tags    [][]byte           // of the present row, those still to come
-	given   []string           // and those that it has asked for
+	given   map[string]bool    // and those that it has asked for
 	wants   Mapping            // what each of them is for
 	lastTag string             // of the row before, which usually has the same
 	sound   [fieldCount]string // the last tag, platform and bot to which no rule applied, likewise
@@ -149,6 +148,19 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 	return cell
 }
 
+// mended is the cell as the rules that mend leave it.
+func mended(f int, cell []byte) []byte {
+	if unsuspicious(cell) {
+		return cell
+	}
+	for _, rule := range byField[f] {
+		if becomes, found := rule.find(cell); found && rule.Effect == Mends {
+			cell = becomes
+		}
+	}
+	return cell
+}
+
 // moreThan15 tells whether a number in scientific notation has more digits than
 // a workbook keeps.
 func moreThan15(number []byte) bool {
@@ -221,12 +233,12 @@ func (c *checker) splitTags(row *Row, cell, one []byte) {
 		parts = bytes.Split(cell, []byte(c.split))
 	}
 	one = bytes.TrimSpace(one)
-	c.tags, c.given = c.tags[:0], c.given[:0]
+	c.tags, c.given = c.tags[:0], map[string]bool{}
 	for _, part := range parts {
 		part = bytes.TrimSpace(part)
 		if len(part) > 0 && (len(one) == 0 || bytes.Equal(part, one) || c.split == "" && bytes.Contains(part, one)) {
 			c.tags = append(c.tags, part)
-			c.see(fieldTag, part)
+			c.see(fieldTag, mended(fieldTag, part))
 		}
 	}
 	switch {
@@ -254,12 +266,12 @@ func (c *checker) nextTag(row *Row) bool {
 		case row.Err != nil:
 		case len(tag) == 0:
 			row.Err = c.fault(fieldTag, say("no-tag", c.nameOf(fieldTag)))
-		case slices.Contains(c.given, string(tag)):
+		case c.given[string(tag)]:
 			continue // a row asks for a tag or does not: twice is once
 		default:
 			row.Mapping, row.TagID = c.wants, c.tagOf(tag)
 		}
-		c.given = append(c.given, row.TagID)
+		c.given[row.TagID] = true
 		return true
 	}
 	return false

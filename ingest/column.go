@@ -184,11 +184,14 @@ func (n *names) needs(l layout) int {
 
 // noColumn says that there is no column for a field, and what there is.
 func (n *names) noColumn(f int, header []string) *InputError {
-	columns := make([]string, len(header))
+	columns, marks := make([]string, len(header)), 0
 	for i, h := range header {
 		columns[i] = OneLine(h)
+		if strings.Contains(h, "??") {
+			marks++
+		}
 	}
-	lost := slices.ContainsFunc(header, func(h string) bool { return strings.Contains(h, "??") })
+	lost := marks > 0 && 2*marks >= len(header)
 	if n.mapped[f] {
 		e := &InputError{Message: say("no-map-column", n.fields[f], fieldNames[f], quoteNames(columns))}
 		if lost {

@@ -80,7 +80,11 @@ var markups = []struct{ begins, what string }{
 	{"<html", "a-page"},
 	{"<head", "a-page"},
 	{"<meta", "a-page"},
+	{"<style", "a-page"},
+	{"<div", "a-page"},
 	{"<table", "a-page"},
+	{"mime-version:", "a-page"}, // Excel's web page
+	{"<!--", "a-page"},
 	{"<!doctype", "an-xml"},
 }
 
@@ -89,7 +93,7 @@ func noMarkup(text []byte) error {
 	text = bytes.TrimSpace(text)
 	begins := strings.ToLower(string(text[:min(len(text), 20)]))
 	for _, m := range markups {
-		if strings.HasPrefix(begins, m.begins) {
+		if rest, ok := strings.CutPrefix(begins, m.begins); ok && (rest == "" || class[rest[0]]&(letter|digit) == 0) {
 			return &InputError{Message: say("foreign", say(m.what)), Hint: say("hint-formats")}
 		}
 	}

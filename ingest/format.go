@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -109,7 +110,7 @@ func isDateCode(code string) bool {
 	parser := nfp.NumberFormatParser()
 	return slices.ContainsFunc(parser.Parse(code), func(s nfp.Section) bool {
 		return slices.ContainsFunc(s.Items, func(t nfp.Token) bool {
-			return (t.TType == nfp.TokenTypeDateTimes || t.TType == nfp.TokenTypeElapsedDateTimes) && strings.ContainsAny(t.TValue, "yYmMdDhHsS")
+			return t.TType == nfp.TokenTypeDateTimes || t.TType == nfp.TokenTypeElapsedDateTimes
 		})
 	})
 }
@@ -123,6 +124,8 @@ func (f *numberFormats) open() error {
 		if err != nil {
 			return inPart(f.book.styles.Name, err)
 		}
+		// So Excel calls General in Chinese, which the library takes for an era.
+		text = bytes.ReplaceAll(text, []byte("G/通用格式"), []byte("General"))
 		f.file.Pkg.Store("xl/styles.xml", text)
 		f.file.Styles = nil
 	}

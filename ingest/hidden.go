@@ -8,6 +8,7 @@ import "bytes"
 type hiddenRows struct {
 	n      int64
 	within bool   // a hidden row, of which no value has come yet
+	value  bool   // within one, which may be empty
 	rest   []byte // the beginning of what comes next
 }
 
@@ -26,15 +27,16 @@ func (h *hiddenRows) Write(p []byte) (int, error) {
 func (h *hiddenRows) count(text []byte) {
 	for {
 		for h.within && len(text) > 0 {
-			var tag []byte
-			tag, text = nextTag(text)
-			switch name := tagName(tag); {
-			case name == "/row":
-				h.within = false
-			case (name == "v" || name == "t") && tag[len(tag)-1] != '/':
+			var before, tag []byte
+			before, tag, text = nextTag(text)
+			if h.value && len(bytes.TrimSpace(before)) > 0 {
 				h.n++
-				h.within = false
+				h.within, h.value = false, false
+				break
 			}
+			name := tagName(tag)
+			h.within = name != "/row"
+			h.value = (name == "v" || name == "t") && tag[len(tag)-1] != '/'
 		}
 		at := bytes.Index(text, []byte("hidden"))
 		if at < 0 {
@@ -46,7 +48,7 @@ func (h *hiddenRows) count(text []byte) {
 			continue
 		}
 		var tag []byte
-		tag, text = nextTag(text[from:])
+		_, tag, text = nextTag(text[from:])
 		h.within = tagName(tag) == "row" && tag[len(tag)-1] != '/'
 	}
 }
@@ -61,11 +63,11 @@ func trueAttribute(text []byte) bool {
 }
 
 // nextTag is what stands between the next < and the > after it, and the text
-// behind that.
-func nextTag(text []byte) (tag, rest []byte) {
-	_, text, _ = bytes.Cut(text, []byte("<"))
+// before and behind that.
+func nextTag(text []byte) (before, tag, rest []byte) {
+	before, text, _ = bytes.Cut(text, []byte("<"))
 	tag, rest, _ = bytes.Cut(text, []byte(">"))
-	return tag, rest
+	return before, tag, rest
 }
 
 // tagName is the name of an element without its prefix, with a slash in front

@@ -21,6 +21,8 @@ func TestHiddenRows(t *testing.T) {
 		{"first or last of the attributes", `<row hidden="1" r="2">` + cells + `<row r="3" hidden="1">` + cells, 2},
 		{"a text of its own", `<row hidden="1"><c t="inlineStr"><is><t>c</t></is></c><c t="s"><v>0</v></c></row>`, 1},
 		{"nothing in it", `<row hidden="1"/><row hidden="1"></row><row hidden="1"><c r="A4" s="1"/></row><row>` + cells, 0},
+		{"formulas that show nothing", strings.Repeat(`<row hidden="1"><c t="str"><f>IF(1,"")</f><v></v></c><c t="str"><f>A1</f><v/></c></row>`, 5) + `<row>` + cells, 0},
+		{"a formula that shows nothing beside a value", `<row hidden="1"><c t="str"><v></v></c>` + cells, 1},
 		{"prefixed names", `<x:row hidden="1"><x:c t="str"><x:v>c</x:v></x:c><x:c t="s"><x:v>0</x:v></x:c></x:row>`, 1},
 		{"other attributes and texts", `<row xhidden="1" x:hidden="1"><c t="str"><v>hidden="1"</v></c><c t="s"><v>0</v></c></row>`, 0},
 		{"columns", `<cols><col hidden="1"/></cols><row>` + cells, 0},

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -90,8 +91,11 @@ func TestInputsThatCannotBeUsed(t *testing.T) {
 		{"a page", "\n<!DOCTYPE html>\n<html></html>", Options{}, "foreign", []string{"a web page"}},
 		{"another page", "<HTML><table>", Options{}, "foreign", []string{"a web page"}},
 		{"a document type", "<!DOCTYPE svg>", Options{}, "foreign", []string{"an XML document"}},
+		{"a page that begins with a remark", "<!-- by X -->\n<html>", Options{}, "foreign", []string{"a web page"}},
+		{"a page that Excel wrote", "MIME-Version: 1.0\nX-Document-Type: Workbook\n", Options{}, "foreign", []string{"a web page"}},
 		{"a table called a workbook by its program", "<meta http-equiv=\"Content-Type\"><table>", Options{}, "foreign", []string{"a web page"}},
 		{"Chinese that was lost", "??,??ID,tag\n", Options{}, "no-columns", []string{`its columns are "??", "??ID"`, "question marks", "UTF-8"}},
+		{"question marks of another column", "clientId,tags,Paid??\n", Options{}, "no-columns", []string{`the nearest is "tags"`}},
 		{"the same, with --map", "??,??ID,tag\n", Options{Map: map[string]string{"clientId": "客戶"}}, "no-map-column", []string{"question marks"}},
 		{"an old or protected workbook", "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1" + strings.Repeat("\x00", 600), Options{}, "old-workbook", []string{"password", ".xlsx"}},
 		{"text called a workbook", good, Options{Format: XLSX}, "no-workbook", nil},
@@ -361,6 +365,27 @@ func TestManyStrayQuotes(t *testing.T) {
 	rows, _ := readAll(t, b.String(), Options{})
 	if len(rows) != 100_000 {
 		t.Errorf("%d rows", len(rows))
+	}
+}
+
+// Nor must many tags in one cell.
+func TestManyTags(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("clientId,tagId\nc,")
+	for i := range 100_000 {
+		fmt.Fprintf(&b, "t%d|", i)
+	}
+	r, err := Open(write(t, b.String()+"t7\n"), Options{SplitTags: "|"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	n := 0
+	for ; err == nil; n++ {
+		_, err = r.Next()
+	}
+	if n != 100_001 || err != io.EOF {
+		t.Errorf("%d rows, %v", n-1, err)
 	}
 }
 

@@ -174,11 +174,11 @@ func (r *Reader) openText(src *source, container string, o Options, delim byte, 
 	if err := f.begin(); err != nil {
 		return err
 	}
-	if err := noMarkup(f.data()); err != nil {
-		return err
-	}
 	format := o.Format
 	if format == "" || format == "auto" {
+		if err := noMarkup(f.data()); err != nil {
+			return err
+		}
 		format = sniffFormat(f.data())
 	}
 	if format == NDJSON {

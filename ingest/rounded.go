@@ -22,6 +22,7 @@ type roundness struct {
 	settled bool     // for good, and
 	rounded bool     // that a spreadsheet has rounded them
 	zeros   []string // different ids with zeros past the 15th digit, while it is not settled
+	last    string   // of those, the one that was seen last
 }
 
 // count is how many zeros past the 15th digit there are.
@@ -43,8 +44,14 @@ func (k *roundness) see(id []byte) (doubtful bool) {
 		*k = roundness{settled: true}
 		return false
 	}
-	if k.count() < roundedZeros && !slices.Contains(k.zeros, string(id)) {
-		k.zeros = append(k.zeros, string(id))
+	if k.count() < roundedZeros {
+		if string(id) == k.last {
+			return false // the rows after it were looked at for the row before
+		}
+		k.last = string(id)
+		if !slices.Contains(k.zeros, k.last) {
+			k.zeros = append(k.zeros, k.last)
+		}
 	}
 	return true
 }
@@ -87,4 +94,10 @@ func (r *Reader) lookAhead() {
 	r.checker.judge()
 }
 
-func (u *unchecked) bytes() int { return len(u.row.Own) + len(u.row.Surplus) }
+func (u *unchecked) bytes() int {
+	n := len(u.row.Own) + len(u.row.Surplus)
+	for _, cell := range u.cells {
+		n += len(cell)
+	}
+	return n
+}

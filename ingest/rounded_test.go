@@ -21,6 +21,10 @@ func TestRoundedColumn(t *testing.T) {
 		return b.String()
 	}
 	many := strings.Repeat("c1,t,line\n", 95)
+	var two strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&two, "%d0,tag%d,facebook\n", 123456789012340+i%2, i)
+	}
 	for _, c := range []struct {
 		name, rows     string
 		o              Options
@@ -44,6 +48,9 @@ func TestRoundedColumn(t *testing.T) {
 		{"rounded for good", ids("%d0", 5) + many + many + ids("%d3", 1) + ids("%d0", 9), Options{}, 14, 0},
 		{"not rounded for good", ids("%d0", 4) + ids("%d3", 1) + many + many + ids("%d0", 9), Options{}, 0, 13},
 		{"several tags a row", strings.ReplaceAll(ids("%d0", 5), ",t,", ",t|u,"), Options{SplitTags: "|"}, 5, 0},
+		{"two again and again, in a long file", two.String(), Options{}, 0, 20_000},
+		{"several such tags a row", strings.ReplaceAll(strings.Repeat("c1,t,line\n", 2), ",t,", ",1234567890123450|1234567890123460|1234567890123470|1234567890123480|1234567890123490,"), Options{SplitTags: "|"}, 10, 0},
+		{"several such tags a row, as text", strings.ReplaceAll(strings.Repeat("c1,t,line\n", 2), ",t,", ",'1234567890123450|'1234567890123460|\u200B1234567890123470|'1234567890123480|'1234567890123490,"), Options{SplitTags: "|"}, 10, 0},
 		{"one tag of such digits for all", strings.ReplaceAll(strings.Repeat("c1,t,line\n", 9), ",t,", ",1234567890123450,"), Options{}, 0, 9},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,6 +60,7 @@ func TestRoundedColumn(t *testing.T) {
 				"a number": regexp.MustCompile(`(?m)^(.*),(.*),(.*)$`).ReplaceAllString(strings.NewReplacer("U1", "1", "c1", "1").Replace(c.rows), `{"platformClientId":$1,"tagId":"$2","platform":"$3"}`),
 			} {
 				rows, _ := readAll(t, text, c.o)
+				lines := strings.Split(c.rows, "\n")
 				rounded, noted := 0, 0
 				for i, row := range rows {
 					var fault *Fault
@@ -61,6 +69,9 @@ func TestRoundedColumn(t *testing.T) {
 					}
 					if slices.ContainsFunc(row.Notes, func(n Note) bool { return n.ID == "odd-rounded" }) {
 						noted++
+					}
+					if line := lines[row.Number-1]; name == "a table" && string(row.Own) != line {
+						t.Fatalf("row %d is %s, not %s", row.Number, row.Own, line)
 					}
 					if i > 0 && row.Number < rows[i-1].Number {
 						t.Fatalf("%s: row %d after row %d", name, row.Number, rows[i-1].Number)
@@ -151,6 +162,22 @@ func TestLooksAheadOnlySoFar(t *testing.T) {
 		if most != c.most || r.aheadBytes != 0 {
 			t.Errorf("%s: %d rows were read ahead, not %d; %d bytes are left", c.name, most, c.most, r.aheadBytes)
 		}
+	}
+}
+
+// The text of an outcome file's own cells counts as well.
+func TestLooksAheadInOutcomes(t *testing.T) {
+	tag := strings.Repeat("x", 30_000)
+	r, err := Open(write(t, strings.Repeat(`{"clientId":"1234567890123450","tagId":"`+tag+`","mantatag":{"tag":"`+tag+`"}}`+"\n", 100)), Options{SplitTags: "|"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.ahead); n == 0 || n*2*len(tag) > lookedAtBytes+4*len(tag) {
+		t.Errorf("%d rows were read ahead", n)
 	}
 }
 

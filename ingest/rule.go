@@ -59,10 +59,10 @@ var rules = []Rule{
 	{ID: "too-narrow", Effect: Fails, Fields: anyID, Example: "########", find: matches("#", `^##+$`)},
 	{ID: "no-value", Effect: Fails, Fields: anyID, Example: "NULL", find: noValue},
 	{ID: "scientific", Effect: Fails, Fields: anyID, Example: "1.23457E+15", find: matches("eE", `^-?\d+([.,]\d+[eE][+-]?|[eE][+-])\d+$`)},
+	{ID: "comma-in-tag", Effect: Fails, Fields: tags, Example: "123,456", find: matches(",", `^\d{1,3}(,\d{3})+$`)},
 	{ID: "rounded", Effect: Fails, Fields: anyID, Example: "12345678901234500000", find: rounded},
 	{ID: "odd-rounded", Effect: Warns, Fields: anyID, Example: "1234567890123450", find: maybeRounded},
 	{ID: "dotted-thousands", Effect: Fails, Fields: anyID, Example: "1.234.567", find: matches(".", `^\d{1,3}(\.\d{3}){2,}$`)},
-	{ID: "comma-in-tag", Effect: Fails, Fields: tags, Example: "123,456", find: matches(",", `^\d{1,3}(,\d{3})+$`)},
 	{ID: "date", Effect: Fails, Fields: anyID, Example: "2026/3/1", find: dates},
 	{ID: "long-id", Effect: Fails, Fields: anyID, Example: strings.Repeat("x", maxID+1), find: longID},
 
