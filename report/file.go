@@ -213,12 +213,19 @@ const sweepAge = time.Hour
 // a job, an hour later at the earliest. What cannot be removed, since it is open
 // elsewhere, is harmless and waits for the next one.
 func Sweep(dir string) error {
+	return sweep(dir, append(OutcomeFiles(), summaryName, pageName, stampName))
+}
+
+// SweepMetrics does the same where metrics are written.
+func SweepMetrics(path string) error { return sweep(filepath.Dir(path), []string{filepath.Base(path)}) }
+
+func sweep(dir string, names []string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return &journal.DiskError{File: dir, Err: err}
 	}
 	for _, e := range entries {
-		if !isTemporary(e.Name()) {
+		if !slices.Contains(names, written(e.Name())) {
 			continue
 		}
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) >= sweepAge {
@@ -228,15 +235,15 @@ func Sweep(dir string) error {
 	return nil
 }
 
-// isTemporary reports whether a name is that of a report that is being written, as
-// os.CreateTemp makes it, and none that a person would give a file.
-func isTemporary(name string) bool {
-	name, ok := strings.CutSuffix(name, tempSuffix)
+// written is the name of the file that is written under a temporary one, as
+// os.CreateTemp makes it; "": it is none, but perhaps a person's own.
+func written(temporary string) string {
+	name, ok := strings.CutSuffix(temporary, tempSuffix)
 	dot := strings.LastIndexByte(name, '.')
 	if !ok || dot < 0 || strings.Trim(name[dot+1:], "0123456789") != "" {
-		return false
+		return ""
 	}
-	return slices.Contains(append(OutcomeFiles(), summaryName, pageName, stampName), name[:dot])
+	return name[:dot]
 }
 
 // WriteFile puts a file of mode 0600 in its place as a whole and durably: a

@@ -292,6 +292,10 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if err := report.Sweep(dir); err != nil {
 		return err
 	}
+	_ = journal.Remove(filepath.Join(dir, keptInput+".tmp")) // of a run that was killed while it copied
+	if o.metricsFile != "" {
+		_ = report.SweepMetrics(o.metricsFile) // a folder that takes files need not tell which it has
+	}
 	logFile, err := openLog(dir)
 	if err != nil {
 		return usagef("run.log cannot be written: %w", err)
