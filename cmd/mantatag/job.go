@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +36,10 @@ func jobFolder(input string, sandbox bool) string {
 	return input + ".mantatag"
 }
 
+// signalTakes is how long after the end of an input a signal that ended it may be
+// told, on a busy machine.
+const signalTakes = 250 * time.Millisecond
+
 // keepInput copies standard input into the folder of a job that this run has
 // locked, and returns the file. One that breaks off, or that try (which may be
 // nil) refuses, leaves what an earlier run kept as it was.
@@ -59,12 +62,13 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 		// the program.
 		return "", errors.Join(context.Cause(ctx), f.Close(), journal.Remove(temp))
 	}
-	if err == nil && runtime.GOOS == "windows" {
-		// There Ctrl-C ends a read of the console as if the input had ended,
-		// and is told as a signal beside that.
+	if err == nil {
+		// Ctrl-C reaches a whole pipeline: its producer dies, and the input ends as if
+		// it were whole. On Windows it ends a read of the console so. Either way it is
+		// told as a signal beside that, which may come a little later.
 		select {
 		case <-ctx.Done():
-		case <-time.After(2 * together):
+		case <-time.After(signalTakes):
 		}
 	}
 	if ctx.Err() != nil {
@@ -80,13 +84,16 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", usagef("standard input cannot be kept in the job folder: %w", err)
 	}
-	if try != nil {
+	if try != nil && ctx.Err() == nil {
 		if err = try(temp); err != nil {
 			if input, ok := errors.AsType[*ingest.InputError](err); ok {
 				input.File = "standard input"
 			}
 			return "", err
 		}
+	}
+	if err = context.Cause(ctx); err != nil {
+		return "", err
 	}
 	// The journal will speak of its rows: the name has to be as durable.
 	if err = errors.Join(journal.Replace(temp, name), journal.SyncDir(job)); err != nil {

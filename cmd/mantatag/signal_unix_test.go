@@ -132,33 +132,39 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestSignalWhileInputComes: standard input that never ends does not hold up
-// the first signal.
+// TestSignalWhileInputComes: standard input that never ends does not hold up the
+// first signal, and one that ends with it, as its producer had the signal too, is
+// not taken for whole.
 func TestSignalWhileInputComes(t *testing.T) {
-	job := filepath.Join(t.TempDir(), "job")
-	cmd := exec.Command(os.Args[0], "run", "-", "--job", job)
-	cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=a-token-for-tests", "MANTATAG_SECRET=a-secret-for-tests", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL=http://127.0.0.1:9")
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	// More than a pipe holds: once it is written, the program is reading.
-	if _, err := stdin.Write(make([]byte, 1<<20)); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	state, err := cmd.Process.Wait() // cmd.Wait would close stdin
-	if err != nil || state.ExitCode() != report.ExitInterrupted {
-		t.Errorf("it ended with %v, %v", state, err)
-	}
-	left, err := filepath.Glob(filepath.Join(job, "input*"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %q, %v", left, err)
+	for _, ends := range []bool{false, true} {
+		job := filepath.Join(t.TempDir(), "job")
+		cmd := exec.Command(os.Args[0], "run", "-", "--job", job)
+		cmd.Env = append(os.Environ(), "MANTATAG_TEST_MAIN=1", "MANTATAG_TOKEN=a-token-for-tests", "MANTATAG_SECRET=a-secret-for-tests", "MANTATAG_BOT_ID=b", "MANTATAG_API_URL=http://127.0.0.1:9")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stdin.Close()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// More than a pipe holds: once it is written, the program is reading.
+		if _, err := io.WriteString(stdin, "tagId,clientId\n"+strings.Repeat("t1,c1\n", 1<<18)+"t1,c"); err != nil {
+			t.Fatal(err)
+		}
+		if ends {
+			_ = stdin.Close()
+		}
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		state, err := cmd.Process.Wait() // cmd.Wait would close stdin
+		if err != nil || state.ExitCode() != report.ExitInterrupted {
+			t.Errorf("it ended with %v, %v", state, err)
+		}
+		left, err := filepath.Glob(filepath.Join(job, "input*"))
+		if err != nil || len(left) > 0 {
+			t.Errorf("left behind: %q, %v", left, err)
+		}
 	}
 }
