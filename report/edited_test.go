@@ -174,6 +174,27 @@ func TestEditedWithoutStamp(t *testing.T) {
 	}
 }
 
+// An edit that leaves an outcome file its size and its time is one all the same.
+func TestEditedWithinItsTime(t *testing.T) {
+	b := mixedJob(t, "clients.csv", mixedCSV)
+	b.write()
+	path := filepath.Join(b.dir, "failed.csv")
+	info, err := os.Stat(path)
+	b.must(err)
+	text := []byte(b.read("failed.csv"))
+	text[len(text)-3]++
+	b.must(os.WriteFile(path, text, 0o600))
+	b.must(os.Chtimes(path, info.ModTime(), info.ModTime()))
+	b.reopen()
+	b.begin()
+	b.add(tag("t1", "c6"), 6, intent, succeeded)
+	b.end("", "")
+	b.write()
+	if kept := b.kept(); len(kept) != 1 {
+		t.Errorf("kept: %v", kept)
+	}
+}
+
 // A stamp that is there and cannot be read says nothing of what was edited, so
 // nothing is written over.
 func TestUnreadableStamp(t *testing.T) {

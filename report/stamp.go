@@ -147,10 +147,7 @@ func spare(s Source, name string, known []leftFile) ([]leftFile, error) {
 	path := filepath.Join(s.Journal.Dir(), name)
 	known = slices.DeleteFunc(slices.Clone(known), func(f leftFile) bool { return f.Kept != "" && !f.sameAs(s, f.Kept) })
 	now, err := stat(s, name)
-	if i := slices.IndexFunc(known, now.sameTime); err == nil && i >= 0 {
-		return known[i : i+1 : i+1], nil
-	}
-	if err == nil {
+	if err == nil { // an edit may have left size and time as they were
 		if now.Sum, err = checksum(path); errors.Is(err, fs.ErrPermission) {
 			known, err = nil, nil // what cannot be looked at is kept
 		}
@@ -204,9 +201,14 @@ func (f leftFile) sameAs(s Source, name string) bool {
 	return err == nil && now.Sum == f.Sum
 }
 
+var errIrregular = errors.New("it is not a regular file")
+
 // stat is a file as it is now, but for its sum.
 func stat(s Source, name string) (leftFile, error) {
 	info, err := os.Stat(filepath.Join(s.Journal.Dir(), name))
+	if err == nil && !info.Mode().IsRegular() {
+		err = errIrregular
+	}
 	if err != nil {
 		return leftFile{}, err
 	}
