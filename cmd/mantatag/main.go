@@ -17,9 +17,7 @@ import (
 )
 
 func main() {
-	// Most of the heap of a large job is the journal's index, which holds no
-	// pointers and so costs a collection nothing: room is dearer than time.
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(largeHeap)
 
 	// A closed pipe on standard output is an error like any other: the job's
 	// files still have to be written.
@@ -30,6 +28,16 @@ func main() {
 	cancel()
 	os.Exit(code)
 }
+
+// How much garbage there may be before it is collected, in percent of what is in
+// use. Most of the heap of a large job is the journal's index, which holds no
+// pointers and so costs a collection nothing: there room is dearer than time. A small
+// job has room enough, and a tenth of its time is collecting.
+const (
+	largeHeap = 50
+	smallHeap = 200
+	largeJob  = 250_000 // rows
+)
 
 // execute runs one command and returns its exit code.
 func execute(ctx context.Context, args []string) (code int) {

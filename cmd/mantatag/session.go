@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -117,6 +118,9 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		return &worker.Stop{By: worker.ByInput, Message: s.lang.Error(err), Err: err}
 	}
 	defer rows.Close()
+	if s.known() < largeJob {
+		defer debug.SetGCPercent(debug.SetGCPercent(smallHeap))
+	}
 	shown.split = s.read.SplitTags != ""
 	if found := rows.Layout(); found.Guessed {
 		s.log.Warn().Str("encoding", found.Encoding).Msg(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
@@ -206,12 +210,23 @@ func (s *session) deadline(ctx context.Context, began time.Time) (context.Contex
 	return context.WithDeadlineCause(ctx, at, &worker.Stop{By: worker.ByDeadline, Message: s.lang.Say("the time was up (%[1]s)", flag)})
 }
 
+// known is how many mappings earlier runs sent.
+func (s *session) known() (n int64) {
+	for _, earlier := range s.journal.Sessions() {
+		n += earlier.Totals.Sent
+	}
+	return n
+}
+
 // count finds how many rows there are, beside the run, for the progress and the
 // pace.
 func (s *session) count(ctx context.Context, p *progress, pacer *pace.Pacer) {
 	// The run meets the same error and says it.
 	if n, err := ingest.Count(ctx, s.input, s.read); err == nil {
 		p.total.Store(n)
+		if n >= largeJob {
+			debug.SetGCPercent(largeHeap)
+		}
 		for _, earlier := range s.journal.Sessions() {
 			n -= earlier.Totals.Succeeded
 			if !s.retryFailed {
