@@ -2,10 +2,14 @@ package report
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
+
+	"mantatag/report/journal"
 )
 
 // WriteMetrics writes the summary to a file in Prometheus' text format, for
@@ -103,7 +107,11 @@ func writeRegistry(file string, registry *prometheus.Registry) error {
 		}
 	}
 	f.write(text.Bytes())
-	return f.commit()
+	err = f.commit()
+	if disk, ok := errors.AsType[*journal.DiskError](err); ok { // it is no file of the job
+		err = fmt.Errorf("%s: %w", file, disk.Err)
+	}
+	return err
 }
 
 const (
