@@ -174,6 +174,60 @@ func TestEditedWithoutStamp(t *testing.T) {
 	}
 }
 
+// before calls f when the file with that name is about to be put in its place.
+func before(name string, f func()) *disk {
+	d := realDisk
+	d.rename = func(from, to string) error {
+		if filepath.Base(to) == name && f != nil {
+			f()
+			f = nil
+		}
+		return realDisk.rename(from, to)
+	}
+	return &d
+}
+
+// What is saved while the reports are made, after they were looked at, is kept; also
+// in a file of the form that the input does not have any more.
+func TestEditedWhileReportsAreMade(t *testing.T) {
+	for _, name := range []string{"failed.csv", "failed.ndjson"} {
+		b := newJob(t, "clients", "tagId,clientId\nt1,c1\n")
+		b.begin()
+		b.add(tag("t1", "c1"), 1, intent, noClient)
+		b.end("", "")
+		if name == "failed.ndjson" {
+			b.input(`{"tagId":"t1","clientId":"c1"}` + "\n")
+			b.write()
+			b.input("tagId,clientId\nt1,c1\n")
+		} else {
+			b.write()
+		}
+		b.reopen()
+		b.begin()
+		b.add(tag("t1", "c2"), 2, intent, noClient)
+		b.end("", "")
+		b.src.disk = before(stampName, func() { b.edit(name, "mine,1") })
+		b.write()
+		if kept := b.kept(); len(kept) != 1 || b.keeps("mine,1") != 1 {
+			t.Errorf("%s was edited, and %v were kept", name, kept)
+		}
+	}
+}
+
+// Reports of an input that was changed while they were made are made again.
+func TestInputChangedWhileReportsAreMade(t *testing.T) {
+	b := mixedJob(t, "clients.csv", mixedCSV)
+	b.src.disk = before(pageName, func() { b.input(mixedCSV + "more,t1,c99,\r\n") })
+	b.write()
+	b.src.disk = nil
+	if _, made := Unchanged(b.src); made {
+		t.Error("the reports of the old input are taken for those of the new one")
+	}
+	if sum := b.write(); sum.Rows.Read != 10 {
+		t.Errorf("%+v", sum.Rows)
+	}
+}
+
 // An edit that leaves an outcome file its size and its time is one all the same.
 func TestEditedWithinItsTime(t *testing.T) {
 	b := mixedJob(t, "clients.csv", mixedCSV)
