@@ -126,6 +126,7 @@ var zhCommand = map[string]string{
 	"rows that an earlier run had left in doubt and that were sent again: %[1]d; each may have reached the API twice (--in-doubt hold keeps such rows back)":                "前次執行留下、無法確定是否完成而這次重送的資料列有 %[1]d 列；每一列都可能已送達 API 兩次（--in-doubt hold 會保留這樣的列不送）",
 	"cells that were not as they should be and were read as they were surely meant: %[1]d; mantatag check lists them":                                                       "有 %[1]d 格寫法不標準，已依確定的意思讀取；mantatag check 會列出來",
 	"%[1]d cells look odd and were sent as they are; mantatag check lists them":                                                                                             "有 %[1]d 格看起來不尋常，仍照原樣送出；mantatag check 會列出來",
+	"it is not a regular file":                             "這不是一般檔案",
 	"the metrics were not written: %[1]v":                  "指標檔沒有寫成：%[1]v",
 	"interrupted (%[1]s); what was in flight was finished": "已中斷（%[1]s）；送出中的都已完成",
 	"the time was up (%[1]s)":                              "時間到了（%[1]s）",
