@@ -3,7 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
-	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -109,7 +109,7 @@ func writeRegistry(file string, registry *prometheus.Registry) error {
 	f.write(text.Bytes())
 	err = f.commit()
 	if disk, ok := errors.AsType[*journal.DiskError](err); ok { // it is no file of the job
-		err = fmt.Errorf("%s: %w", file, disk.Err)
+		err = &fs.PathError{Op: "write", Path: file, Err: disk.Err}
 	}
 	return err
 }
