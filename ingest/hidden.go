@@ -59,7 +59,11 @@ func trueAttribute(text []byte) bool {
 	const space = " \t\r\n"
 	value, ok := bytes.CutPrefix(bytes.TrimLeft(text[len(" hidden"):], space), []byte("="))
 	value = bytes.TrimLeft(value, space)
-	return ok && bytes.IndexByte([]byte(space), text[0]) >= 0 && len(value) > 1 && (value[1] == '1' || value[1] == 't')
+	if !ok || bytes.IndexByte([]byte(space), text[0]) < 0 || len(value) == 0 {
+		return false
+	}
+	value, _, ok = bytes.Cut(value[1:], value[:1]) // of either quotation mark
+	return ok && isTrue(string(value))
 }
 
 // nextTag is what stands between the next < and the > after it, and the text
