@@ -69,6 +69,7 @@ var oddities = []struct {
 	{"leading zeros", "clientId,tagId\n00123,007\n", Options{}, []string{"1@2 007 00123   | 00123,007 | "}},
 	{"a number with .0", "clientId,tagId\n12345.0,t\n", Options{}, []string{"1@2 t 12345   | 12345.0,t | "}},
 	{"many tags that look like one number", "clientId,tagId\nc,\"101,102,103,104,105,106\"\n", Options{}, []string{`1@2 !comma-in-tag | c,"101,102,103,104,105,106" | `}},
+	{"more tags than a number ever has digits", "clientId,tagId\nc,\"101" + strings.Repeat(",102", 200) + "\"\n", Options{}, []string{`1@2 !comma-in-tag | c,"101` + strings.Repeat(",102", 200) + `" | `}},
 	{"names that look like a page", "<heading>,clientId,tagId\nx,c,t\n", Options{}, []string{`1@2 t c   | x,c,t | `}},
 	{"the same, where it is said that it is none", "<table>,clientId,tagId\nx,c,t\n", Options{Format: CSV}, []string{`1@2 t c   | x,c,t | `}},
 	{"thousands", "clientId,tagId\n\"1,234,567\",t\nc,\"123,456\"\n", Options{}, []string{`1@2 t 1234567   | "1,234,567",t | `, `2@3 !comma-in-tag | c,"123,456" | `}},

@@ -59,7 +59,7 @@ var rules = []Rule{
 	{ID: "too-narrow", Effect: Fails, Fields: anyID, Example: "########", find: matches("#", `^##+$`)},
 	{ID: "no-value", Effect: Fails, Fields: anyID, Example: "NULL", find: noValue},
 	{ID: "scientific", Effect: Fails, Fields: anyID, Example: "1.23457E+15", find: matches("eE", `^-?\d+([.,]\d+[eE][+-]?|[eE][+-])\d+$`)},
-	{ID: "comma-in-tag", Effect: Fails, Fields: tags, Example: "123,456", find: matches(",", `^\d{1,3}(,\d{3})+$`)},
+	{ID: "comma-in-tag", Effect: Fails, Fields: tags, Example: "123,456", find: commaInTag},
 	{ID: "rounded", Effect: Fails, Fields: anyID, Example: "12345678901234500000", find: rounded},
 	{ID: "odd-rounded", Effect: Warns, Fields: anyID, Example: "1234567890123450", find: maybeRounded},
 	{ID: "dotted-thousands", Effect: Fails, Fields: anyID, Example: "1.234.567", find: matches(".", `^\d{1,3}(\.\d{3}){2,}$`)},
@@ -227,6 +227,11 @@ func pointZero(cell []byte) ([]byte, bool) {
 	whole, fraction, point := bytes.Cut(cell, []byte("."))
 	zeros := len(fraction) > 0 && len(bytes.Trim(fraction, "0")) == 0
 	return whole, point && zeros && allDigits(whole) && len(whole) <= 15
+}
+
+// commaInTag tells what is one number or any number of tags.
+func commaInTag(cell []byte) ([]byte, bool) {
+	return nil, bytes.IndexByte(cell, ',') >= 0 && grouped.Match(cell)
 }
 
 func thousands(cell []byte) ([]byte, bool) {
