@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"strings"
+	"regexp"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -72,32 +72,25 @@ func containerOf(begins []byte) (string, error) {
 	return bare, nil
 }
 
-// markups are the beginnings, in small letters, of texts that hold no table of
-// ours: what the export of some programs gives, whatever its name says.
-var markups = []struct{ begins, what string }{
-	{"<?xml", "an-xml"},
-	{"<!doctype html", "a-page"},
-	{"<html", "a-page"},
-	{"<head", "a-page"},
-	{"<meta", "a-page"},
-	{"<style", "a-page"},
-	{"<div", "a-page"},
-	{"<table", "a-page"},
-	{"mime-version:", "a-page"}, // Excel's web page
-	{"<!--", "a-page"},
-	{"<!doctype", "an-xml"},
-}
+// The beginnings of texts that hold no table of ours: what the export of some
+// programs gives, whatever its name says.
+var (
+	webPage     = regexp.MustCompile(`(?i)^(<(!doctype html|html|head|meta|style|div|table)\b|<!--|mime-version:)`) // the last is Excel's
+	xmlDocument = regexp.MustCompile(`(?i)^<(\?xml|!doctype)\b`)
+)
 
 // noMarkup refuses a text that is XML or a web page.
 func noMarkup(text []byte) error {
-	text = bytes.TrimSpace(text)
-	begins := strings.ToLower(string(text[:min(len(text), 20)]))
-	for _, m := range markups {
-		if rest, ok := strings.CutPrefix(begins, m.begins); ok && (rest == "" || class[rest[0]]&(letter|digit) == 0) {
-			return &InputError{Message: say("foreign", say(m.what)), Hint: say("hint-formats")}
-		}
+	var what Message
+	switch text = bytes.TrimSpace(text); {
+	case webPage.Match(text):
+		what = say("a-page")
+	case xmlDocument.Match(text):
+		what = say("an-xml")
+	default:
+		return nil
 	}
-	return nil
+	return &InputError{Message: say("foreign", what), Hint: say("hint-formats")}
 }
 
 // unpack gives the text within the container, and what to call when done.
