@@ -165,6 +165,23 @@ func TestLooksAheadOnlySoFar(t *testing.T) {
 	}
 }
 
+// The rows after an id that comes again and again are looked at once.
+func TestLooksAheadOnce(t *testing.T) {
+	r, err := Open(write(t, "clientId,tagId\n"+strings.Repeat("1234567890123450,t\n", 300)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for n := range 300 {
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if n >= lookedAt && len(r.ahead) > 0 {
+			t.Fatalf("%d rows were read ahead at row %d", len(r.ahead), n)
+		}
+	}
+}
+
 // The text of an outcome file's own cells counts as well.
 func TestLooksAheadInOutcomes(t *testing.T) {
 	tag := strings.Repeat("x", 30_000)
