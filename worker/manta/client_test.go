@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -334,5 +335,30 @@ func TestAnswersThatRepeatTheCredentials(t *testing.T) {
 		if strings.Contains(a.Message, "the-token") || strings.Contains(a.Message, "the-secr") || !strings.Contains(a.Message, "(cred") {
 			t.Errorf("%s: %s", body, a.Message)
 		}
+	}
+}
+
+// TestAnswersThatComeEarly: what a sender has for all its requests is its own again
+// after an answer that came before its request was read. The race detector looks on.
+func TestAnswersThatComeEarly(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Was", r.Header.Get("X-Request-Id"))
+			w.WriteHeader(http.StatusTooManyRequests)
+		}))
+		server.EnableHTTP2 = h2
+		server.StartTLS()
+		c := newClient(t, server)
+		c.HTTP.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+		s := c.Sender(t.Context())
+		for i := range 300 {
+			cred := Credentials{"tok" + strconv.Itoa(i/100), "sec"} // which are renewed twice
+			id := strconv.Itoa(i)
+			if a := s.Tag(cred, id, Mapping{TagID: strings.Repeat("t", 20_000)}); a.Class != Throttled || a.Header.Get("X-Was") != id {
+				t.Fatalf("HTTP/2 %t, answer %d: %+v", h2, i, a)
+			}
+		}
+		s.Close()
+		server.Close()
 	}
 }
