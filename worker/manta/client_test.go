@@ -29,6 +29,16 @@ func newClient(t *testing.T, server *httptest.Server) *Client {
 	return &Client{HTTP: transport, API: u, Bot: "bot 1", UserAgent: "mantatag/test", Timeout: 10 * time.Second}
 }
 
+// newTLSClient starts a server that was not started, and trusts it.
+func newTLSClient(t *testing.T, server *httptest.Server, h2 bool) *Client {
+	t.Helper()
+	server.EnableHTTP2 = h2
+	server.StartTLS()
+	c := newClient(t, server)
+	c.HTTP.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	return c
+}
+
 func TestRequestIsAsDocumented(t *testing.T) {
 	var got *http.Request
 	var body []byte
@@ -133,11 +143,8 @@ func TestHTTP2(t *testing.T) {
 		proto.Store(int32(r.ProtoMajor))
 		fmt.Fprint(w, success)
 	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
 	defer server.Close()
-	c := newClient(t, server)
-	c.HTTP.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	c := newTLSClient(t, server, true)
 	if a := c.Sender(t.Context()).Tag(Credentials{}, "", Mapping{}); a.Class != Tagged {
 		t.Fatalf("answer %+v", a)
 	}
@@ -156,11 +163,8 @@ func TestNoAnswerByHTTP2(t *testing.T) {
 		}
 		fmt.Fprint(w, success)
 	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
 	defer server.Close()
-	c := newClient(t, server)
-	c.HTTP.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	c := newTLSClient(t, server, true)
 	c.Timeout = time.Second
 	s := c.Sender(t.Context())
 	defer s.Close()
@@ -346,10 +350,7 @@ func TestAnswersThatComeEarly(t *testing.T) {
 			w.Header().Set("X-Was", r.Header.Get("X-Request-Id"))
 			w.WriteHeader(http.StatusTooManyRequests)
 		}))
-		server.EnableHTTP2 = h2
-		server.StartTLS()
-		c := newClient(t, server)
-		c.HTTP.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+		c := newTLSClient(t, server, h2)
 		s := c.Sender(t.Context())
 		for i := range 300 {
 			cred := Credentials{"tok" + strconv.Itoa(i/100), "sec"} // which are renewed twice
