@@ -362,7 +362,7 @@ func mendCommand(program string, flags []string, s report.Summary) string {
 	words := []string{"run"}
 	for _, w := range flags {
 		switch name, value, _ := strings.Cut(w, "="); {
-		case slices.Contains([]string{"--job", "--retry-failed", "--encoding", "--sheet"}, name):
+		case slices.Contains([]string{"--job", "--retry-failed", "--encoding", "--sheet", "--metrics-file"}, name):
 		case name == "--format" && value == ingest.XLSX:
 		default:
 			words = append(words, w)
