@@ -247,6 +247,18 @@ func TestEditedWithinItsTime(t *testing.T) {
 	if kept := b.kept(); len(kept) != 1 {
 		t.Errorf("kept: %v", kept)
 	}
+	// Nor is it one that was kept before.
+	text[len(text)-3]++
+	b.must(os.WriteFile(path, text, 0o600))
+	b.must(os.Chtimes(path, info.ModTime(), info.ModTime()))
+	b.reopen()
+	b.begin()
+	b.add(tag("t1", "c3"), 3, intent, succeeded)
+	b.end("", "")
+	b.write()
+	if kept := b.kept(); len(kept) != 2 {
+		t.Errorf("then kept: %v", kept)
+	}
 }
 
 // A stamp that is there and cannot be read says nothing of what was edited, so

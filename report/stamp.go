@@ -190,14 +190,16 @@ func keep(s Source, f leftFile) (string, error) {
 	return s.disk.setAside(filepath.Join(s.Journal.Dir(), f.Name), stem, ext)
 }
 
-// sameAs reports whether the file with that name holds the same. To be given another
-// name leaves a file its time.
+// sameAs reports whether the file with that name holds the same. Of one that cannot
+// be read its time says so, which another name leaves as it is.
 func (f leftFile) sameAs(s Source, name string) bool {
 	now, err := stat(s, name)
-	if err != nil || now.Size != f.Size || now.sameTime(f) {
-		return err == nil && now.sameTime(f)
+	if err != nil || now.Size != f.Size {
+		return false
 	}
-	now.Sum, err = checksum(filepath.Join(s.Journal.Dir(), name))
+	if now.Sum, err = checksum(filepath.Join(s.Journal.Dir(), name)); errors.Is(err, fs.ErrPermission) {
+		return now.sameTime(f)
+	}
 	return err == nil && now.Sum == f.Sum
 }
 

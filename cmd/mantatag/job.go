@@ -363,7 +363,7 @@ func mendCommand(program string, flags []string, s report.Summary) string {
 	for _, w := range flags {
 		switch name, value, _ := strings.Cut(w, "="); {
 		case slices.Contains([]string{"--job", "--retry-failed", "--encoding", "--sheet", "--metrics-file"}, name):
-		case name == "--format" && value == ingest.XLSX:
+		case name == "--format" && value == ingest.XLSX, name == "--delimiter" && s.Input.Format == ingest.XLSX:
 		default:
 			words = append(words, w)
 		}
@@ -421,6 +421,21 @@ func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options
 		set(name, value)
 	}
 	return resumeCommand(own, spared.name, job)
+}
+
+// goBack is the command that sends what was left behind, as its own run was given and
+// from any folder, if the journal says so much.
+func goBack(flags *pflag.FlagSet, behind *sparedInput, read ingest.Options, bot, job string) string {
+	if kept := behind.of.Flags; kept != nil {
+		named := func(w string) bool { return strings.HasPrefix(w, "--sheet=") }
+		if sheet := behind.of.Params.Sheet; sheet != "" && !slices.ContainsFunc(kept, named) {
+			kept = append(slices.Clone(kept), "--sheet="+sheet) // another may be the first by now
+		}
+		if command := anywhere(job, kept, behind.name); command != "" {
+			return command
+		}
+	}
+	return resumeSpared(flags, behind, read, bot, job)
 }
 
 // renewalCommand is the command line that renews the pair of a run that was

@@ -328,7 +328,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if spared != nil {
 		s.sayOf(spared, resumeSpared(flags, spared, o.read, api.bot, dir))
 	} else if behind := leftBehind(ctx, dir, j.Last(), absolute, o.read); behind != nil {
-		s.sayBehind(behind, resumeSpared(flags, behind, o.read, api.bot, dir))
+		s.sayBehind(behind, goBack(flags, behind, o.read, api.bot, dir))
 	}
 	return s.run(ctx)
 }

@@ -286,10 +286,10 @@ func (s *session) sayOf(spared *sparedInput, command string) {
 // sayBehind says what this run does not send though an earlier one was to.
 func (s *session) sayBehind(behind *sparedInput, command string) {
 	if behind.name == s.input {
-		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and not by this run; this sends them: %[3]s", behind.rows, behind.name, command))
+		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, by this run only where it asks for the same; this sends them: %[3]s", behind.rows, behind.name, command))
 		return
 	}
-	s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and not by this run; this sends them: %[3]s", behind.rows, behind.name, command))
+	s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, by this run only where it asks for the same; this sends them: %[3]s", behind.rows, behind.name, command))
 }
 
 // changed reports whether the input is another than the one that was opened.
