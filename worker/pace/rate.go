@@ -41,17 +41,26 @@ const (
 	// faster fills the flight with requests to be refused.
 	catchUp = 1.25
 
-	// Where a silence that the server asked for saved up nothing, it is no time in
-	// a measurement, which rises by a tenth at most: a bucket that only seemed so
-	// would be stormed by more.
-	mostLost = 1.1
+	// Two stretches that measure the same to 2 % have no more to tell of the depth.
+	// A rate that is refused after less than a quarter of what the step takes had
+	// hardly grown: it was measured too high, and the bucket may be deeper.
+	depthAgrees = 1.02
+	hardlyGrown = 0.25
+
+	// Where silences save up nothing, as with counters, a rate that is refused within
+	// two seconds of one is above the limit, and that is all it says: the counter of a
+	// second knows no longer time. It is no measurement, and so much of it is kept.
+	soonRefused = 2.2 // seconds
+	soonKept    = 0.93
 
 	// A silence longer than two seconds is that of a window or a ban: it saves up
 	// nothing, and the bucket is full at its end.
 	mostSaved = 2.0
 
-	// Beyond this many times the rate after the last refusal, the rate has climbed.
-	climbed = 1.2
+	// Beyond this many times the rate after the last refusal, the rate has climbed,
+	// and beyond twice that a measurement is but a mean over the climb.
+	climbed    = 1.2
+	farClimbed = 1.4
 
 	// Fewer accepted say little.
 	leastCount = 30
@@ -159,14 +168,23 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	n := float64(s.accepted)
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
-	since := s.refused
-	if since.IsZero() { // known from memory alone, whose burst may not have been there
-		since = s.resumed
+	if s.deep < 2*s.shallow() && active < soonRefused && s.low > 0 && s.Rate < agree*s.from && s.least == 0 && !s.shared {
+		s.Rate *= soonKept
+		s.from, s.measured = s.Rate, min(s.measured, s.Rate)
+		s.deepen()
+		s.patience, s.step, s.grown = max(s.patience, firstPatience), firstStep, 0
+		s.Reason = fmt.Sprintf("refused soon, after %d accepted in %.1f s", s.accepted, active+silent)
+		return
 	}
-	limit, _ := s.fill(n, n/max(0.001, now.Sub(since).Seconds()), now)
-	if s.kept == 0 && s.asked { // as with counters: the silence saved nothing up
-		limit = max(limit, min(n/active, mostLost*limit))
+	this := stretch{marks: s.marks, n: n, from: s.refused, to: now}
+	if s.refused.IsZero() { // known from memory alone, whose burst may not have been there
+		this.from = s.resumed
 	}
+	if s.least == 0 && s.packed == 0 && !s.shared {
+		s.fathom(&this)
+	}
+	s.prior = this
+	limit, _ := s.fill(&this, this.mean())
 	if silent > mostSaved && s.Rate < s.low {
 		// It saves up more than was thought: else so slow a rate would be let in.
 		limit = (limit + n/(active+silent)) / 2
@@ -198,27 +216,83 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	s.Reason = fmt.Sprintf("refused after %d accepted in %.1f s", s.accepted, active+silent)
 }
 
-// fill is how fast a bucket fills that was empty at the last refusal and is again
-// at now, n accepted later: at rate at least. It was full at most at any time
-// between, so that no more than its depth of what was accepted since then had been
-// saved up. sure is how much more that was.
-func (s *State) fill(n, rate float64, now time.Time) (_, sure float64) {
-	for range 3 { // a higher rate is a smaller depth
-		depth := s.depth(rate)
-		for i, m := range s.marks.marks[:s.marks.n] {
-			last, took := n-float64(m.accepted), now.Sub(m.at).Seconds()
-			if took > 0 && (last >= leastCount || i == 0) && (last-depth)/took > rate {
-				rate, sure = (last-depth)/took, last-depth
-			}
+// stretch is what was accepted between two refusals.
+type stretch struct {
+	marks    trail
+	n        float64
+	from, to time.Time
+}
+
+func (t *stretch) mean() float64 {
+	return t.n / max(0.001, t.to.Sub(t.from).Seconds())
+}
+
+// fill is how fast a bucket so deep fills that was empty at both ends: at rate at
+// least. It was full at most at any time between, so that no more than its depth of
+// what was accepted since then had been saved up. sure is how much more that was.
+func (t *stretch) fill(depth, rate float64) (_, sure float64) {
+	for i, m := range t.marks.marks[:t.marks.n] {
+		last, took := t.n-float64(m.accepted), t.to.Sub(m.at).Seconds()
+		if took > 0 && (last >= leastCount || i == 0) && (last-depth)/took > rate {
+			rate, sure = (last-depth)/took, last-depth
 		}
 	}
 	return rate, sure
 }
 
+// fill is what a stretch measures, by the depth that goes with it.
+func (s *State) fill(t *stretch, rate float64) (_, sure float64) {
+	for range 3 { // a higher rate is a smaller depth
+		if more, n := t.fill(s.depth(rate), rate); more > rate {
+			rate, sure = more, n
+		}
+	}
+	return rate, sure
+}
+
+// fathom finds how deep the bucket is: so that this stretch and the one before
+// measure the same. The deeper it is, the lower both are, and the shorter one falls
+// faster. What saves up nothing, as counters, shows as a bucket that is hardly deep.
+func (s *State) fathom(this *stretch) {
+	long, short := this, &s.prior
+	if long.n < short.n {
+		long, short = short, long
+	}
+	if short.n < leastCount {
+		return
+	}
+	measure := func(t *stretch, depth float64) float64 {
+		rate, _ := t.fill(depth, t.mean())
+		return rate
+	}
+	rate, _ := s.fill(this, this.mean())
+	least, most := s.shallow(), s.depth(rate)
+	if measure(long, most) < depthAgrees*measure(short, most) {
+		if this.n < hardlyGrown*float64(s.sure) && measure(long, most) < agree*measure(short, most) {
+			s.deepen()
+		}
+		return
+	}
+	if most <= least || measure(long, least) > agree*measure(short, least) {
+		return // the limit has changed
+	}
+	for range 20 {
+		if mid := (least + most) / 2; measure(long, mid) > measure(short, mid) {
+			most = mid
+		} else {
+			least = mid
+		}
+	}
+	s.deep, s.low = least, measure(&s.prior, least)
+}
+
+// deepen doubles the depth that a bucket may have, which was taken for too little.
+func (s *State) deepen() { s.deep = 2 * max(s.deep, s.shallow()) }
+
 // outlasted measures the rate again after a ban. By now all who were in flight
 // when it began have been answered, and what they tell is worth another ban.
 func (s *State) outlasted() {
-	limit, sure := s.fill(float64(s.run+s.accepted-1), 0, s.refused)
+	limit, sure := s.fill(&stretch{marks: s.marks, n: float64(s.run + s.accepted - 1), to: s.refused}, 0)
 	s.measured, s.low = limit, limit
 	s.sure = max(leastPatience, s.run)
 	if sure >= leastCount {
@@ -265,7 +339,7 @@ func (s *State) share(rate float64, w time.Duration) {
 // learn takes a measurement in. If it is what it was the last time it is the
 // limit, and the better it is known, the more rarely a higher rate is tried.
 func (s *State) learn(limit, most, took float64) {
-	known := same(limit, s.low, agree)
+	known := same(limit, s.low, agree) && s.Rate < farClimbed*s.from
 	dear := s.gap.Seconds() > mostSaved // another refusal would cost much
 	if known || dear && most < agree*limit {
 		s.sure = 2 * max(s.sure, firstPatience/2)
@@ -283,7 +357,7 @@ func (s *State) learn(limit, most, took float64) {
 	if s.low == 0 && s.Rate > climbed*s.from && !dear {
 		s.measured = (limit + s.Rate) / 2 // unless it was a bucket, which was full until lately
 	}
-	if (s.asked || s.kept == 0) && !known && !dear {
+	if (s.asked || s.deep <= s.shallow()) && !known && !dear {
 		s.measured = max(s.measured, (limit+most)/2) // a silence may have been longer than it took to fill
 	}
 	s.low = limit
@@ -308,7 +382,7 @@ func (s *State) resume(now time.Time) {
 	s.saved = 0
 	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
 		// One is used, and a few are left for the chance of the way to the server.
-		s.saved = s.kept*min(s.Rate*silent, s.depth(s.measured)) - 1 - 3*s.jitter.Seconds()*s.Rate
+		s.saved = s.kept*min(s.Rate*silent, s.depth(s.measured)) - s.shallow()
 		s.saved = max(0, s.saved)
 	}
 	// A refusal half as late again as it takes to make up is due to that.
@@ -325,5 +399,8 @@ func (s State) depth(rate float64) float64 {
 	for _, m := range s.burst.marks[:s.burst.n] {
 		d = max(d, float64(s.first.accepted-m.accepted)-rate*s.first.at.Sub(m.at).Seconds())
 	}
-	return d
+	return min(d, max(s.deep, s.shallow()))
 }
+
+// shallow is how deep a bucket seems by the chance of the way to the server alone.
+func (s State) shallow() float64 { return 1 + 3*s.jitter.Seconds()*s.Rate }

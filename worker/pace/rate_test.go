@@ -27,3 +27,16 @@ func TestRateLeavesASlowMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestDepthIsFoundAgain: a bucket that was taken for one that is hardly deep, as when
+// it has been mended meanwhile, is measured too high and refuses all the time until
+// it is taken for a deeper one.
+func TestDepthIsFoundAgain(t *testing.T) {
+	for _, seed := range []uint64{1, 2, 3} {
+		s := &simulation{limiter: &sandbox.TokenBucket{Rate: 10, Burst: 100}, latency: 20 * time.Millisecond, spread: 0.3,
+			concurrency: 128, rows: 2400, prepare: func(law *State, _ time.Time) { law.deep = 0 }}
+		if r := s.run(seed, time.Hour); r.sent-r.refused < s.rows || r.refused > 35 {
+			t.Errorf("seed %d: %d of %d let in, %d refused", seed, r.sent-r.refused, s.rows, r.refused)
+		}
+	}
+}

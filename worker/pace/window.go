@@ -329,7 +329,7 @@ func (s *State) noWindow(now time.Time, reason string) {
 		rate = s.named.rate()
 	case s.tested:
 		rate = float64(s.accepted) / max(0.001, now.Sub(s.refusal).Seconds())
-		s.kept = 0 // windows save up nothing, whatever they are
+		s.kept, s.deep = 0, 0 // windows save up nothing, whatever they are
 	}
 	s.guess(rate)
 	s.Window, s.base, s.trying = 0, now, false
