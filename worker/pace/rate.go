@@ -298,7 +298,7 @@ func (s *State) outlasted() {
 	if sure >= leastCount {
 		s.sure = int(costly * s.gap.Seconds() * limit)
 	}
-	s.Rate = limit * (1 - min(0.06, 1/max(1, sure)))
+	s.Rate = limit * (1 - min(0.06, 0.5/max(1, sure)))
 	s.from, s.patience, s.step, s.grown = s.Rate, s.sure, firstStep, 0
 }
 
