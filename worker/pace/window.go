@@ -344,6 +344,11 @@ func (s *State) noWindow(now time.Time, reason string) {
 // recoveredInWindow takes in that a request was accepted again, elapsed after base.
 func (s *State) recoveredInWindow(elapsed time.Duration) {
 	switch {
+	case s.early && s.short() && s.asked && s.probes == 0 && s.fewer == 0:
+		// What the server asked for is a second at least, and a short window may have been
+		// over a moment after it was tried. If it is refused again it was not.
+		s.early, s.tested = false, true
+		s.overtaken(true)
 	case s.early:
 		s.early = false
 		s.setQuota(s.quota, snap(elapsed))
