@@ -119,13 +119,13 @@ type Observation struct {
 
 const (
 	// Ramp. Those in flight when the first refusal comes may all be refused, so
-	// they are few beside what was accepted (a 48th) or is to come (0.12 %). Half of
+	// they are few beside what was accepted (a 48th) or is to come (0.15 %). Half of
 	// what earlier runs came to without a refusal is where it begins, but no more than
 	// a limit that is met then may refuse.
 	rampStart  = 4
 	mostStart  = 16
 	rampPart   = 48
-	rampOfRows = 0.0012
+	rampOfRows = 0.0015
 
 	// Of a rate that the server names so much is sent that a few may arrive early.
 	ofNamed = 0.99
