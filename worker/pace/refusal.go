@@ -152,9 +152,20 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 		if at.Sub(now) >= least {
 			return s.clear(at)
 		}
+		if at = s.refused.Add(d + s.guard()); s.mayHaveTurned(d) && at.Sub(now) >= least {
+			return s.clear(at)
+		}
 	}
 	// Longer than any of these: each silence as long again as all until now.
 	return now.Add(min(LongestPause, max(least, now.Sub(s.refused))))
+}
+
+// mayHaveTurned is whether a window of d may have begun anew in the midst of the
+// burst, which took long, so that it is over later than a window after the first
+// request. Only the windows that people set most are asked for a second time: each
+// such request is one more refusal, and renews a ban.
+func (s *State) mayHaveTurned(d time.Duration) bool {
+	return (d == 10*time.Second || d == time.Minute) && s.refused.Sub(s.base) > d/9
 }
 
 // clear is at, or a little later if a ban that began with the last refusal could
