@@ -333,7 +333,7 @@ func (s State) Learned(now time.Time) Memory {
 	}
 	rate := max(s.measured, s.proved())
 	return Memory{Rate: rate, Window: s.Window, Patience: s.sure, Refusals: s.refusals, At: now,
-		Burst: int(s.depth(rate)), InFlight: s.room}
+		Burst: int(s.drained(rate)), InFlight: s.room}
 }
 
 // proved is the least that an even rate can be, since a bucket was empty at the last
@@ -342,7 +342,7 @@ func (s State) Learned(now time.Time) Memory {
 func (s *State) proved() float64 {
 	since, n := s.refused, float64(s.accepted)
 	if since.IsZero() {
-		since, n = s.opened, n-s.depth(s.measured)
+		since, n = s.opened, n-s.drained(s.measured)
 	}
 	took := s.sent.Sub(since).Seconds()
 	if s.Window > 0 || s.room > 0 || s.shared || took < 1 {

@@ -60,7 +60,8 @@ func (e *evidence) add(before, after *State, p *pass, r Reply, now time.Time) {
 		}
 	}
 	if after.measured != before.measured {
-		e.agreed = before.low > 0 && after.low > 0 && same(after.low, before.low, agree)
+		// One that was lowered without being measured agrees with nothing.
+		e.agreed = before.low > 0 && after.low > 0 && after.low != before.low && same(after.low, before.low, agree)
 		if !e.agreed {
 			e.since, e.kept = after.refusal, 0
 		}

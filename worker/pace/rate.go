@@ -48,8 +48,9 @@ const (
 	hardlyGrown = 0.25
 
 	// Where silences save up nothing, as with counters, a rate that is refused within
-	// two seconds of one is above the limit, and that is all it says: the counter of a
-	// second knows no longer time. It is no measurement, and so much of it is kept.
+	// little more than two seconds of one is above the limit, and that is all it says:
+	// a counter of a second knows no longer time. It is no measurement, and 7 % of it
+	// are given up: as much as is lost by one more such second.
 	soonRefused = 2.2 // seconds
 	soonKept    = 0.93
 
@@ -122,6 +123,7 @@ func (t *trail) add(m mark) {
 func (s *State) guess(rate float64) {
 	s.Rate, s.from, s.measured, s.low = rate, rate, rate, 0
 	s.patience, s.sure, s.step, s.grown = leastPatience, leastPatience, guessStep, 0
+	s.deep, s.prior = math.Inf(1), stretch{}
 	s.cap()
 }
 
@@ -168,7 +170,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	n := float64(s.accepted)
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
-	if s.deep < 2*s.shallow() && active < soonRefused && s.low > 0 && s.Rate < agree*s.from && s.least == 0 && !s.shared {
+	if s.deep < 2*s.shallow() && active < soonRefused && s.cheap() && s.low > 0 && s.Rate < agree*s.from && s.packed == 0 && s.least == 0 && !s.shared {
 		s.Rate *= soonKept
 		s.from, s.measured = s.Rate, min(s.measured, s.Rate)
 		s.deepen()
@@ -184,7 +186,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 		s.fathom(&this)
 	}
 	s.prior = this
-	limit, _ := s.fill(&this, this.mean())
+	limit, _ := s.measure(&this, this.mean())
 	if silent > mostSaved && s.Rate < s.low {
 		// It saves up more than was thought: else so slow a rate would be let in.
 		limit = (limit + n/(active+silent)) / 2
@@ -240,8 +242,8 @@ func (t *stretch) fill(depth, rate float64) (_, sure float64) {
 	return rate, sure
 }
 
-// fill is what a stretch measures, by the depth that goes with it.
-func (s *State) fill(t *stretch, rate float64) (_, sure float64) {
+// measure is the rate that a stretch shows, by the depth that goes with it.
+func (s *State) measure(t *stretch, rate float64) (_, sure float64) {
 	for range 3 { // a higher rate is a smaller depth
 		if more, n := t.fill(s.depth(rate), rate); more > rate {
 			rate, sure = more, n
@@ -253,6 +255,7 @@ func (s *State) fill(t *stretch, rate float64) (_, sure float64) {
 // fathom finds how deep the bucket is: so that this stretch and the one before
 // measure the same. The deeper it is, the lower both are, and the shorter one falls
 // faster. What saves up nothing, as counters, shows as a bucket that is hardly deep.
+// The last measurement is what it is by that depth.
 func (s *State) fathom(this *stretch) {
 	long, short := this, &s.prior
 	if long.n < short.n {
@@ -261,29 +264,29 @@ func (s *State) fathom(this *stretch) {
 	if short.n < leastCount {
 		return
 	}
-	measure := func(t *stretch, depth float64) float64 {
+	at := func(t *stretch, depth float64) float64 {
 		rate, _ := t.fill(depth, t.mean())
 		return rate
 	}
-	rate, _ := s.fill(this, this.mean())
+	rate, _ := s.measure(this, this.mean())
 	least, most := s.shallow(), s.depth(rate)
-	if measure(long, most) < depthAgrees*measure(short, most) {
-		if this.n < hardlyGrown*float64(s.sure) && measure(long, most) < agree*measure(short, most) {
+	if at(long, most) < depthAgrees*at(short, most) {
+		if this.n < hardlyGrown*float64(s.sure) && at(long, most) < agree*at(short, most) {
 			s.deepen()
 		}
 		return
 	}
-	if most <= least || measure(long, least) > agree*measure(short, least) {
+	if most <= least || at(long, least) > agree*at(short, least) {
 		return // the limit has changed
 	}
 	for range 20 {
-		if mid := (least + most) / 2; measure(long, mid) > measure(short, mid) {
+		if mid := (least + most) / 2; at(long, mid) > at(short, mid) {
 			most = mid
 		} else {
 			least = mid
 		}
 	}
-	s.deep, s.low = least, measure(&s.prior, least)
+	s.deep, s.low = least, at(&s.prior, least)
 }
 
 // deepen doubles the depth that a bucket may have, which was taken for too little.
@@ -292,13 +295,13 @@ func (s *State) deepen() { s.deep = 2 * max(s.deep, s.shallow()) }
 // outlasted measures the rate again after a ban. By now all who were in flight
 // when it began have been answered, and what they tell is worth another ban.
 func (s *State) outlasted() {
-	limit, sure := s.fill(&stretch{marks: s.marks, n: float64(s.run + s.accepted - 1), to: s.refused}, 0)
+	limit, sure := s.measure(&stretch{marks: s.marks, n: float64(s.run + s.accepted - 1), to: s.refused}, 0)
 	s.measured, s.low = limit, limit
 	s.sure = max(leastPatience, s.run)
 	if sure >= leastCount {
 		s.sure = int(costly * s.gap.Seconds() * limit)
 	}
-	s.Rate = limit * (1 - min(0.06, 0.5/max(1, sure)))
+	s.Rate = limit * (1 - min(0.06, 0.5/max(1, sure))) // half a request less
 	s.from, s.patience, s.step, s.grown = s.Rate, s.sure, firstStep, 0
 }
 
@@ -392,14 +395,19 @@ func (s *State) resume(now time.Time) {
 	}
 }
 
-// depth is how much more than rate the limit let through at first. A bucket is
+// drained is how much more than rate the limit let through at first. A bucket is
 // full until it is used faster than it fills.
-func (s State) depth(rate float64) float64 {
+func (s State) drained(rate float64) float64 {
 	d := 1.0
 	for _, m := range s.burst.marks[:s.burst.n] {
 		d = max(d, float64(s.first.accepted-m.accepted)-rate*s.first.at.Sub(m.at).Seconds())
 	}
-	return min(d, max(s.deep, s.shallow()))
+	return d
+}
+
+// depth is how much the bucket can save up.
+func (s State) depth(rate float64) float64 {
+	return min(s.drained(rate), max(s.deep, s.shallow()))
 }
 
 // shallow is how deep a bucket seems by the chance of the way to the server alone.

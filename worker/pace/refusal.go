@@ -2,6 +2,7 @@ package pace
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -12,6 +13,10 @@ const leastSilence = 150 * time.Millisecond
 // people set, and short ones, for buckets.
 var silences = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second,
 	2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute}
+
+// mostProbes is how often in a row one asks soon whether others have left something.
+// Refused as often, it is not others but a ban, which each request renews.
+const mostProbes = 10
 
 // recovered is what the first request to be accepted after a refusal tells.
 func (s *State) recovered(o Observation) {
@@ -44,7 +49,9 @@ func (s *State) recovered(o Observation) {
 		// The first burst, over the time until there was room again.
 		s.guess(float64(s.got-1) / elapsed.Seconds())
 	}
-	s.gap = o.Sent.Sub(s.refusal)
+	if s.gap = o.Sent.Sub(s.refusal); s.gap.Seconds() > mostSaved {
+		s.deep, s.prior = math.Inf(1), stretch{} // the next stretch begins with a full bucket
+	}
 	if s.Window == 0 && !s.shared && same(s.gap.Seconds(), s.least.Seconds(), agree) && s.gap.Seconds() > mostSaved {
 		s.outlasted()
 	}
@@ -130,7 +137,7 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 		// The window is over a window, or some, after the last silence was.
 		turns := now.Sub(s.resumed)/s.turn + 1
 		return later(now.Add(least), s.resumed.Add(turns*s.turn+s.guard()))
-	case s.shared:
+	case s.shared && s.probes < mostProbes:
 		// Others have taken it: to wait for long is to leave it all to them.
 		if s.probing {
 			least = max(least, min(max(2*time.Second, s.turn/10), 2*s.pause))
