@@ -52,7 +52,7 @@ func (s *State) recovered(o Observation) {
 	if s.gap = o.Sent.Sub(s.refusal); s.gap.Seconds() > mostSaved {
 		s.deep, s.prior = math.Inf(1), stretch{} // the next stretch begins with a full bucket
 	}
-	if s.Window == 0 && !s.shared && same(s.gap.Seconds(), s.least.Seconds(), agree) && s.gap.Seconds() > mostSaved {
+	if s.Window == 0 && !s.shared && same(s.gap.Seconds(), s.least.Seconds(), banAgree) && s.gap.Seconds() > mostSaved {
 		s.outlasted()
 	}
 	if s.Window == 0 && s.sure >= firstPatience && s.gap < time.Second {
