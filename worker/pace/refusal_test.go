@@ -35,3 +35,24 @@ func TestNoRefusalWithoutASilence(t *testing.T) {
 		})
 	}
 }
+
+// A ban that comes midway is not taken for others on the same limit: who asks again
+// every two seconds, since they may have left something, renews it for ever.
+func TestBanThatComesMidway(t *testing.T) {
+	for name, before := range map[string]func() sandbox.Limiter{
+		"counter": func() sandbox.Limiter { return &sandbox.SlidingCounter{Limit: 50, Window: time.Second} },
+		"window":  func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 500, Window: 10 * time.Second} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := uint64(5000); seed < 5005; seed++ {
+				s := &simulation{latency: 500 * time.Millisecond, spread: 0.3, concurrency: 256, rows: 20000,
+					limiter: &sandbox.Schedule{Steps: []sandbox.Step{{Limiter: before()}, {After: 150 * time.Second,
+						Limiter: &sandbox.Ban{Limiter: &sandbox.TokenBucket{Rate: 50, Burst: 50}, For: 5 * time.Second}}}}}
+				r := s.run(seed, 30*time.Minute)
+				if r.sent-r.refused < s.rows || r.refused > r.sent/10 {
+					t.Errorf("seed %d: %d of %d let in after %v, %d refused", seed, r.sent-r.refused, s.rows, r.elapsed, r.refused)
+				}
+			}
+		})
+	}
+}
