@@ -49,8 +49,8 @@ const (
 
 	// Where silences save up nothing, as with counters, a rate that is refused within
 	// little more than two seconds of one is above the limit, and that is all it says:
-	// a counter of a second knows no longer time. It is no measurement, and 7 % of it
-	// are given up: as much as is lost by one more such second.
+	// a counter of a second knows no longer time. It is no measurement. 7 % of it are
+	// given up, which costs about as much, until they are climbed again, as a refusal.
 	soonRefused = 2.2 // seconds
 	soonKept    = 0.93
 
