@@ -124,8 +124,10 @@ func (f *numberFormats) open() error {
 		if err != nil {
 			return inPart(f.book.styles.Name, err)
 		}
-		// So Excel calls General in Chinese, which the library takes for an era.
-		text = bytes.ReplaceAll(text, []byte("G/通用格式"), []byte("General"))
+		// So Excel calls General in Chinese, Japanese and Korean, which the library takes for an era.
+		for _, general := range []string{"G/通用格式", "G/標準", "G/표준"} {
+			text = bytes.ReplaceAll(text, []byte(general), []byte("General"))
+		}
 		f.file.Pkg.Store("xl/styles.xml", text)
 		f.file.Styles = nil
 	}

@@ -74,6 +74,8 @@ func TestDatesByTheirFormat(t *testing.T) {
 		{"46082", 164, "##0.0E+0", "46082"},
 		{"46082", 164, "G/通用格式", "46082"},
 		{"46082", 164, `G/通用格式"號"`, "46082"},
+		{"46082", 164, "G/標準", "46082"},
+		{"46082", 164, "G/표준", "46082"},
 	} {
 		rows, _ := readBook(t, formatted(t, c.number, c.id, c.code), Options{})
 		got := rows[0].ClientID
