@@ -297,11 +297,11 @@ func (s *State) deepen() { s.deep = 2 * max(s.deep, s.shallow()) }
 func (s *State) outlasted() {
 	limit, sure := s.measure(&stretch{marks: s.marks, n: float64(s.run + s.accepted - 1), to: s.refused}, 0)
 	s.measured, s.low = limit, limit
-	s.sure = max(leastPatience, s.run)
+	s.sure, s.Rate = max(leastPatience, s.run), limit*0.94
 	if sure >= leastCount {
 		s.sure = int(costly * s.gap.Seconds() * limit)
+		s.Rate = limit * (1 - 0.5/sure) // half a request less
 	}
-	s.Rate = limit * (1 - min(0.06, 0.5/max(1, sure))) // half a request less
 	s.from, s.patience, s.step, s.grown = s.Rate, s.sure, firstStep, 0
 }
 
