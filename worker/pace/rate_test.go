@@ -34,7 +34,13 @@ func TestRateLeavesASlowMemory(t *testing.T) {
 func TestDepthIsFoundAgain(t *testing.T) {
 	for _, seed := range []uint64{1, 2, 3} {
 		s := &simulation{limiter: &sandbox.TokenBucket{Rate: 10, Burst: 100}, latency: 20 * time.Millisecond, spread: 0.3,
-			concurrency: 128, rows: 2400, prepare: func(law *State, _ time.Time) { law.deep = 0 }}
+			concurrency: 128, rows: 2400}
+		taken := false
+		s.trace = func(_ int, _ time.Time, _ ReplyKind, law *State) {
+			if !taken && law.Rate > 0 && law.Window == 0 && law.refusals >= 3 && !law.probing {
+				law.deep, taken = 0, true
+			}
+		}
 		if r := s.run(seed, time.Hour); r.sent-r.refused < s.rows || r.refused > 35 {
 			t.Errorf("seed %d: %d of %d let in, %d refused", seed, r.sent-r.refused, s.rows, r.refused)
 		}
