@@ -87,7 +87,7 @@ type State struct {
 	saved    float64 // tokens of the last silence that are still to be made up
 	kept     float64 // the part of a silence that the limit saves up
 	deep     float64 // how deep a bucket it is at most, by what measurements agree on
-	prior    stretch // that was measured last
+	prior    stretch // the stretch that was measured last
 	marks    trail   // of what was accepted since the last silence
 	wake     int     // a refusal before so many are accepted is that of making up
 

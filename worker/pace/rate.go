@@ -49,13 +49,13 @@ const (
 
 	// Where silences save up nothing, as with counters, a rate that is refused within
 	// little more than two seconds of one is above the limit, and that is all it says:
-	// a counter of a second knows no longer time. It is no measurement. 7 % of it are
-	// given up, which costs about as much, until they are climbed again, as a refusal.
+	// a counter of a second knows no longer time. Such a stretch is not measured. The
+	// rate is lowered by 7 %: to climb that again costs about as much as a refusal.
 	soonRefused = 2.2 // seconds
 	soonKept    = 0.93
 
 	// A silence longer than two seconds is that of a window or a ban: it saves up
-	// nothing, and the bucket is full at its end.
+	// no more than a bucket holds, which is full at its end.
 	mostSaved = 2.0
 
 	// Beyond this many times the rate after the last refusal, the rate has climbed,
@@ -289,7 +289,8 @@ func (s *State) fathom(this *stretch) {
 	s.deep, s.low = least, at(&s.prior, least)
 }
 
-// deepen doubles the depth that a bucket may have, which was taken for too little.
+// deepen doubles the depth that a bucket may have, beginning with the least that
+// there is, since it was taken for too little.
 func (s *State) deepen() { s.deep = 2 * max(s.deep, s.shallow()) }
 
 // outlasted measures the rate again after a ban. By now all who were in flight

@@ -15,7 +15,8 @@ var silences = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, t
 	2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute}
 
 // mostProbes is how often in a row one asks soon whether others have left something.
-// Refused as often, it is not others but a ban, which each request renews.
+// Refused as often, for some twenty seconds, it is not others but a ban, which each
+// request renews.
 const mostProbes = 10
 
 // recovered is what the first request to be accepted after a refusal tells.
@@ -168,8 +169,8 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 }
 
 // mayHaveTurned is whether a window of d may have begun anew in the midst of the
-// burst, which took long, so that it is over later than a window after the first
-// request. Only the windows that people set most are asked for a second time: each
+// burst, which took a ninth of it or more, so that it is over later than a window
+// after the first request. Only the windows that people set most are asked for a second time: each
 // such request is one more refusal, and renews a ban.
 func (s *State) mayHaveTurned(d time.Duration) bool {
 	return (d == 10*time.Second || d == time.Minute) && s.refused.Sub(s.base) > d/9
