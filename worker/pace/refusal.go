@@ -170,8 +170,8 @@ func (s *State) silence(now time.Time, asked time.Duration) time.Time {
 
 // mayHaveTurned is whether a window of d may have begun anew in the midst of the
 // burst, which took a ninth of it or more, so that it is over later than a window
-// after the first request. Only the windows that people set most are asked for a second time: each
-// such request is one more refusal, and renews a ban.
+// after the first request. Only the windows that people set most are asked for a
+// second time: each such request is one more refusal, and renews a ban.
 func (s *State) mayHaveTurned(d time.Duration) bool {
 	return (d == 10*time.Second || d == time.Minute) && s.refused.Sub(s.base) > d/9
 }
