@@ -170,7 +170,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	n := float64(s.accepted)
 	silent := s.resumed.Sub(s.refusal).Seconds()
 	active := max(0.001, o.Sent.Sub(s.resumed).Seconds())
-	if s.deep < 2*s.shallow() && active < soonRefused && s.cheap() && s.low > 0 && s.Rate < agree*s.from && s.packed == 0 && s.least == 0 && !s.shared {
+	if active < soonRefused && s.savesNothing() && s.low > 0 && s.Rate < agree*s.from {
 		s.Rate *= soonKept
 		s.from, s.measured = s.Rate, min(s.measured, s.Rate)
 		s.deepen()
@@ -182,7 +182,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	if s.refused.IsZero() { // known from memory alone, whose burst may not have been there
 		this.from = s.resumed
 	}
-	if s.least == 0 && s.packed == 0 && !s.shared {
+	if s.alone() {
 		s.fathom(&this)
 	}
 	s.prior = this
@@ -410,6 +410,14 @@ func (s State) drained(rate float64) float64 {
 func (s State) depth(rate float64) float64 {
 	return min(s.drained(rate), max(s.deep, s.shallow()))
 }
+
+// alone is whether nothing but the rate seems to refuse: no ban, no bound on those in
+// flight, and nobody else.
+func (s *State) alone() bool { return s.least == 0 && s.packed == 0 && !s.shared }
+
+// savesNothing is whether measurements agreed on a depth that chance alone would show,
+// or nearly, of a limit whose silences are short.
+func (s *State) savesNothing() bool { return s.alone() && s.cheap() && s.deep < 2*s.shallow() }
 
 // shallow is how deep a bucket seems by the chance of the way to the server alone.
 func (s State) shallow() float64 { return 1 + 3*s.jitter.Seconds()*s.Rate }
