@@ -42,3 +42,13 @@ func TestSeveralQuotasAreNotKept(t *testing.T) {
 		}
 	}
 }
+
+// A window of a second that is asked a hair too early, where the server asks for a
+// second at least, is not taken for one of two.
+func TestShortWindowAskedTooEarly(t *testing.T) {
+	limiter := func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 50, Window: time.Second} }
+	c := scenario{limiter: limiter, hint: retryAfter, latency: 150 * time.Millisecond, rows: 9600}
+	if _, over := c.run(228); over > 1.2 {
+		t.Errorf("took %.3f of the ideal time", over)
+	}
+}
