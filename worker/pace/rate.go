@@ -42,9 +42,11 @@ const (
 	catchUp = 1.25
 
 	// Two stretches that measure the same to 2 % have no more to tell of the depth.
+	// It explains those that differ if by the least depth they differ by 1 % less.
 	// A rate that is refused after less than a quarter of what the step takes had
 	// hardly grown: it was measured too high, and the bucket may be deeper.
 	depthAgrees = 1.02
+	depthTells  = 1.01
 	hardlyGrown = 0.25
 
 	// Where silences save up nothing, as with counters, a rate that is refused within
@@ -264,29 +266,31 @@ func (s *State) fathom(this *stretch) {
 	if short.n < leastCount {
 		return
 	}
-	at := func(t *stretch, depth float64) float64 {
-		rate, _ := t.fill(depth, t.mean())
-		return rate
+	apart := func(depth float64) float64 {
+		a, _ := long.fill(depth, long.mean())
+		b, _ := short.fill(depth, short.mean())
+		return a / b
 	}
 	rate, _ := s.measure(this, this.mean())
 	least, most := s.shallow(), s.depth(rate)
-	if at(long, most) < depthAgrees*at(short, most) {
-		if this.n < hardlyGrown*float64(s.sure) && at(long, most) < agree*at(short, most) {
+	if apart(most) < depthAgrees {
+		if this.n < hardlyGrown*float64(s.sure) {
 			s.deepen()
 		}
 		return
 	}
-	if most <= least || at(long, least) > agree*at(short, least) {
-		return // the limit has changed
+	if most <= least || apart(most) < depthTells*apart(least) {
+		return // no depth explains it: the limit has changed
 	}
 	for range 20 {
-		if mid := (least + most) / 2; at(long, mid) > at(short, mid) {
+		if mid := (least + most) / 2; apart(mid) > 1 {
 			most = mid
 		} else {
 			least = mid
 		}
 	}
-	s.deep, s.low = least, at(&s.prior, least)
+	s.deep = least
+	s.low, _ = s.prior.fill(least, s.prior.mean())
 }
 
 // deepen doubles the depth that a bucket may have, beginning with the least that

@@ -46,3 +46,25 @@ func TestDepthIsFoundAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestChangeIsNoDepth: a bucket whose limit falls lets less through than the stretch
+// before it, which looks like a depth that was taken for too much. No depth explains
+// it: taken for hardly deep it would be measured too high, and those measurements for
+// others on the same limit.
+func TestChangeIsNoDepth(t *testing.T) {
+	for seed := range uint64(12) {
+		l := &sandbox.Schedule{}
+		for m := range 30 {
+			rate := []float64{10, 50, 30}[m%3]
+			l.Steps = append(l.Steps, sandbox.Step{After: time.Duration(m) * time.Minute, Limiter: &sandbox.TokenBucket{Rate: rate, Burst: 20}})
+		}
+		s := &simulation{limiter: l, latency: 20 * time.Millisecond, spread: 0.3, concurrency: 128, rows: 60000}
+		s.trace = func(_ int, now time.Time, _ ReplyKind, law *State) {
+			if law.deep < 10 {
+				t.Errorf("seed %d: taken for a depth of %.1f at %v", seed, law.deep, now)
+				s.trace = nil
+			}
+		}
+		s.run(seed, 30*time.Minute)
+	}
+}
