@@ -163,9 +163,7 @@ func (s *State) grow() {
 func (s *State) refusedAtRate(o Observation, now time.Time) {
 	s.base = now
 	if s.accepted < s.wake && s.Rate < agree*s.low {
-		if s.kept /= 4; s.kept < 0.2 {
-			s.kept = 0
-		}
+		s.keeps = false
 		s.Reason = "refused while making up for a silence"
 		return
 	}
@@ -194,9 +192,9 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 		limit = (limit + n/(active+silent)) / 2
 	}
 	most := n / active
-	// Company shows in measurements of a rate: not in a few, nor in what was a mean,
-	// over a climb to twice the rate, nor in a limit on those in flight.
-	if s.low > 0 && n >= 5 && s.Rate < 2*s.from && s.packed == 0 {
+	// Company shows in measurements of a rate: not in one request, nor in what was a
+	// mean, over a climb to twice the rate, nor in a limit on those in flight.
+	if s.low > 0 && n > 1 && s.Rate < 2*s.from && s.packed == 0 {
 		within := agree + 1/n
 		if s.least > 0 {
 			within = banAgree
@@ -355,16 +353,11 @@ func (s *State) learn(limit, most, took float64) {
 	} else {
 		s.sure = min(firstPatience, max(leastPatience, s.accepted))
 	}
-	if s.least == 0 { // a ban is waited for as long as it costs
-		s.sure = min(s.sure, max(leastPatience, int(steadyFor*limit)))
-	}
+	s.sure = min(s.sure, max(leastPatience, int(steadyFor*limit)))
 	if took < leastMeasured {
 		s.sure = min(s.sure, max(leastPatience, 3*s.accepted))
 	}
 	s.measured = limit
-	if s.low == 0 && s.Rate > climbed*s.from && !dear {
-		s.measured = (limit + s.Rate) / 2 // unless it was a bucket, which was full until lately
-	}
 	if (s.asked || s.deep <= s.shallow()) && !known && !dear {
 		s.measured = max(s.measured, (limit+most)/2) // a silence may have been longer than it took to fill
 	}
@@ -377,9 +370,6 @@ func same(a, b, within float64) bool { return max(a, b) < within*min(a, b) }
 
 // cut is how far below a measurement the rate begins anew.
 func (s *State) cut() float64 {
-	if s.gap.Seconds() > mostSaved && s.sure < firstPatience {
-		return 0.06
-	}
 	return min(0.03, max(0.005, 9/float64(s.sure)))
 }
 
@@ -388,16 +378,12 @@ func (s *State) resume(now time.Time) {
 	s.resumed = now
 	silent := now.Sub(s.refusal).Seconds()
 	s.saved = 0
-	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
+	if s.keeps && s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
 		// One is used, and a few are left for the chance of the way to the server.
-		s.saved = s.kept*min(s.Rate*silent, s.depth(s.measured)) - s.shallow()
-		s.saved = max(0, s.saved)
+		s.saved = max(0, min(s.Rate*silent, s.depth(s.measured))-s.shallow())
 	}
 	// A refusal half as late again as it takes to make up is due to that.
 	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))
-	if s.saved > 0 && s.asked { // what a counter lets in it holds against the next window
-		s.wake = max(s.wake, int(1.5*s.Rate*silent))
-	}
 }
 
 // drained is how much more than rate the limit let through at first. A bucket is

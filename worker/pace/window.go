@@ -321,7 +321,7 @@ func (s *State) noWindow(now time.Time, reason string) {
 	// A bucket lets all of the quota in, or a counter next to nothing. Of a window,
 	// others take a part.
 	s.others = s.others || s.quota >= leastCount && s.got < s.quota*9/10 && (s.trying || s.got > s.quota/5)
-	rate, saves := s.Rate, true
+	rate, keeps := s.Rate, true
 	switch {
 	case s.trying:
 		rate = min(float64(s.quota)/s.whole.Seconds(), float64(s.accepted)/max(0.001, now.Sub(s.resumed).Seconds()))
@@ -329,11 +329,11 @@ func (s *State) noWindow(now time.Time, reason string) {
 		rate = s.named.rate()
 	case s.tested:
 		rate = float64(s.accepted) / max(0.001, now.Sub(s.refusal).Seconds())
-		saves = false // windows save up nothing, whatever they are
+		keeps = false // windows save up nothing, whatever they are
 	}
 	s.guess(rate)
-	if !saves {
-		s.kept, s.deep = 0, 0
+	if !keeps {
+		s.keeps, s.deep = false, 0
 	}
 	s.Window, s.base, s.trying = 0, now, false
 	if s.struck++; s.passed > 0 {
