@@ -103,7 +103,7 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 }
 
 // sparedInput is a standard input of an earlier run that a new one would have
-// replaced although rows of it are still to be sent.
+// replaced although it lacks rows of it that are still to be sent.
 type sparedInput struct {
 	name string
 	rows int64           // to be sent; -1: it is not known how many
@@ -111,14 +111,23 @@ type sparedInput struct {
 }
 
 // spareInput keeps what an earlier run kept of standard input under a dated
-// name, if next is another input and rows of the old one are still to be sent.
-func spareInput(ctx context.Context, job, next string) (*sparedInput, error) {
-	name := filepath.Join(job, keptInput)
+// name, if next is another input and lacks rows of the old one that are still to
+// be sent.
+func spareInput(ctx context.Context, j *journal.Journal, next string, read ingest.Options) (*sparedInput, error) {
+	name := filepath.Join(j.Dir(), keptInput)
 	if same, err := sameContent(name, next); same || errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	spared := &sparedInput{}
-	if spared.rows, spared.of = unsent(ctx, job, name); spared.rows == 0 {
+	spared := &sparedInput{rows: -1}
+	if absolute, err := filepath.Abs(name); err == nil {
+		for _, of := range slices.Backward(j.Sessions()) {
+			if of.Input == absolute {
+				spared.of, spared.rows = of, unsent(ctx, j, of, next, read)
+				break
+			}
+		}
+	}
+	if spared.rows == 0 {
 		return nil, nil
 	}
 	var err error
@@ -128,45 +137,71 @@ func spareInput(ctx context.Context, job, next string) (*sparedInput, error) {
 	return spared, nil
 }
 
-// unsent is how many rows of an earlier input of a job are still to be sent, -1
-// if that is not known, and the last run of it.
-func unsent(ctx context.Context, job, name string) (int64, journal.Session) {
-	absolute, err := filepath.Abs(name)
-	if err != nil {
-		return -1, journal.Session{}
-	}
-	j, err := journal.View(job) // not the run's own, which counts the rows of one input only
-	if err != nil {
-		return -1, journal.Session{}
-	}
-	defer j.Close()
-	for _, of := range slices.Backward(j.Sessions()) {
-		if of.Input != absolute {
-			continue
+// unsent is how many rows of the input of an earlier run are still to be sent and
+// ask for what next does not ask for; -1: that cannot be known.
+func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next string, read ingest.Options) (n int64) {
+	rows := map[journal.Key]int64{} // by what they ask for
+	err := mappings(ctx, j, of.Input, optionsOf(of.Params, of.Bot), func(key journal.Key) bool {
+		if state := j.Lookup(key).State; state != journal.Succeeded && state != journal.Failed {
+			rows[key]++
 		}
-		sum, err := report.Fold(ctx, report.Source{Journal: j, Input: name, Bot: of.Bot, Options: optionsOf(of.Params, of.Bot)})
-		if err != nil || sum.Input.Rows == nil {
-			return -1, of
-		}
-		return sum.Rows.Pending + sum.Rows.Retryable, of
+		return true
+	})
+	if err != nil {
+		return -1
 	}
-	return -1, journal.Session{}
+	if len(rows) > 0 {
+		// The run meets the same error, and says it.
+		_ = mappings(ctx, j, next, read, func(key journal.Key) bool {
+			delete(rows, key)
+			return len(rows) > 0
+		})
+	}
+	for _, of := range rows {
+		n += of
+	}
+	return n
+}
+
+// mappings goes through what the rows of an input ask for, as long as each wants
+// more of it.
+func mappings(ctx context.Context, j *journal.Journal, input string, read ingest.Options, each func(journal.Key) bool) error {
+	in, err := ingest.Open(input, read)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	for more := true; more; {
+		row, err := in.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case row.Err == nil:
+			more = each(journal.NewKey(j.Host(), read.BotID, row.TagID, row.ClientID, row.Platform, row.PlatformClientID))
+		}
+	}
+	return nil
 }
 
 // leftBehind is what the last run of a job was given, if this run is given something
-// else, or reads it in another way, and rows of it are still to be sent.
-func leftBehind(ctx context.Context, job string, last journal.Session, input string, read ingest.Options) *sparedInput {
+// else, or reads it in another way, and lacks rows of it that are still to be sent.
+func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) *sparedInput {
+	last := j.Last()
 	switch {
 	case last.Begin.IsZero() || !isThere(last.Input):
 		return nil
-	case last.Input == input && (sameReading(last.Params, paramsOf(read, false)) || sameFile(input, filepath.Join(job, keptInput))):
+	case last.Input == input && (sameReading(last.Params, paramsOf(read, false)) || sameFile(input, filepath.Join(j.Dir(), keptInput))):
 		return nil // a standard input of the last run may be another: see spareInput
 	}
-	rows, of := unsent(ctx, job, last.Input)
+	rows := unsent(ctx, j, last, input, read)
 	if rows <= 0 {
 		return nil
 	}
-	return &sparedInput{last.Input, rows, of}
+	return &sparedInput{last.Input, rows, last}
 }
 
 // sameReading reports whether two ways of reading an input find the same rows in it.

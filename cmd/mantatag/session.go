@@ -280,16 +280,16 @@ func (s *session) sayOf(spared *sparedInput, command string) {
 		s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
 		return
 	}
-	s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, of which %[1]d rows are still to be sent; it is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
+	s.log.Warn().Msg(s.lang.Say("standard input lacks %[1]d rows of the last run's that are still to be sent; that one is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
 }
 
 // sayBehind says what this run does not send though an earlier one was to.
 func (s *session) sayBehind(behind *sparedInput, command string) {
 	if behind.name == s.input {
-		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, by this run only where it asks for the same; this sends them: %[3]s", behind.rows, behind.name, command))
+		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
 		return
 	}
-	s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, by this run only where it asks for the same; this sends them: %[3]s", behind.rows, behind.name, command))
+	s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
 }
 
 // changed reports whether the input is another than the one that was opened.
