@@ -105,9 +105,10 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 // sparedInput is a standard input of an earlier run that a new one would have
 // replaced although it lacks rows of it that are still to be sent.
 type sparedInput struct {
-	name string
-	rows int64           // to be sent; -1: it is not known how many
-	of   journal.Session // the last run of it; zero: there was none
+	name  string
+	rows  int64           // to be sent; -1: it is not known how many
+	doubt bool            // all of these are in doubt
+	of    journal.Session // the last run of it; zero: there was none
 }
 
 // spareInput keeps what an earlier run kept of standard input under a dated
@@ -122,7 +123,8 @@ func spareInput(ctx context.Context, j *journal.Journal, next string, read inges
 	if absolute, err := filepath.Abs(name); err == nil {
 		for _, of := range slices.Backward(j.Sessions()) {
 			if of.Input == absolute {
-				spared.of, spared.rows = of, unsent(ctx, j, of, next, read)
+				spared.of = of
+				spared.rows, spared.doubt = unsent(ctx, j, of, next, read)
 				break
 			}
 		}
@@ -138,8 +140,9 @@ func spareInput(ctx context.Context, j *journal.Journal, next string, read inges
 }
 
 // unsent is how many rows of the input of an earlier run are still to be sent and
-// ask for what next does not ask for; -1: that cannot be known.
-func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next string, read ingest.Options) (n int64) {
+// ask for what next does not ask for, and whether all of them are in doubt; -1: it
+// cannot be known.
+func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next string, read ingest.Options) (n int64, doubt bool) {
 	rows := map[journal.Key]int64{} // by what they ask for
 	err := mappings(ctx, j, of.Input, optionsOf(of.Params, of.Bot), func(key journal.Key) bool {
 		if state := j.Lookup(key).State; state != journal.Succeeded && state != journal.Failed {
@@ -148,7 +151,7 @@ func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next st
 		return true
 	})
 	if err != nil {
-		return -1
+		return -1, false
 	}
 	if len(rows) > 0 {
 		// The run meets the same error, and says it.
@@ -157,10 +160,11 @@ func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next st
 			return len(rows) > 0
 		})
 	}
-	for _, of := range rows {
-		n += of
+	doubt = true
+	for key, of := range rows {
+		n, doubt = n+of, doubt && j.Lookup(key).InDoubt
 	}
-	return n
+	return n, doubt
 }
 
 // mappings goes through what the rows of an input ask for, as long as each wants
@@ -197,11 +201,11 @@ func leftBehind(ctx context.Context, j *journal.Journal, input string, read inge
 	case last.Input == input && (sameReading(last.Params, paramsOf(read, false)) || sameFile(input, filepath.Join(j.Dir(), keptInput))):
 		return nil // a standard input of the last run may be another: see spareInput
 	}
-	rows := unsent(ctx, j, last, input, read)
+	rows, doubt := unsent(ctx, j, last, input, read)
 	if rows <= 0 {
 		return nil
 	}
-	return &sparedInput{last.Input, rows, last}
+	return &sparedInput{last.Input, rows, doubt, last}
 }
 
 // sameReading reports whether two ways of reading an input find the same rows in it.
@@ -439,6 +443,9 @@ func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options
 		}
 	}
 	flags.Visit(func(f *pflag.Flag) {
+		if f.Name == "in-doubt" && spared.doubt {
+			return // it would be held back
+		}
 		if own.Lookup(f.Name) != nil && reading.Lookup(f.Name) == nil {
 			set(f.Name, f.Value.String())
 		}
@@ -462,6 +469,9 @@ func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options
 // from any folder, if the journal says so much.
 func goBack(flags *pflag.FlagSet, behind *sparedInput, read ingest.Options, bot, job string) string {
 	if kept := behind.of.Flags; kept != nil {
+		if behind.doubt {
+			kept = withoutHold(kept)
+		}
 		named := func(w string) bool { return strings.HasPrefix(w, "--sheet=") }
 		if sheet := behind.of.Params.Sheet; sheet != "" && !slices.ContainsFunc(kept, named) {
 			kept = append(slices.Clone(kept), "--sheet="+sheet) // another may be the first by now

@@ -276,20 +276,30 @@ func (s *session) warn(sentence string) {
 // sayOf says where an earlier standard input is, and the command that sends what
 // is left of it.
 func (s *session) sayOf(spared *sparedInput, command string) {
+	say := func(sentence string) { s.log.Warn().Msg(sentence) }
 	if spared.rows < 0 {
-		s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
-		return
+		say(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
+	} else {
+		say(s.lang.Say("standard input lacks %[1]d rows of the last run's that are still to be sent; the old input is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
 	}
-	s.log.Warn().Msg(s.lang.Say("standard input lacks %[1]d rows of the last run's that are still to be sent; that one is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
+	s.sayUnheld(spared, say)
 }
 
 // sayBehind says what this run does not send though an earlier one was to.
 func (s *session) sayBehind(behind *sparedInput, command string) {
 	if behind.name == s.input {
 		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
-		return
+	} else {
+		s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
 	}
-	s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
+	s.sayUnheld(behind, s.warn)
+}
+
+// sayUnheld says that a command sends what was held back.
+func (s *session) sayUnheld(left *sparedInput, say func(sentence string)) {
+	if left.doubt && (left.of.Params.HoldInDoubt || s.inDoubt == "hold") {
+		say(s.lang.Say("that command leaves out --in-doubt hold, since all that it sends is in doubt and would be held back: see first in MantaGO whether it may be sent again"))
+	}
 }
 
 // changed reports whether the input is another than the one that was opened.

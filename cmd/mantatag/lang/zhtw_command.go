@@ -44,7 +44,8 @@ var zhCommand = map[string]string{
 	"Mend the rows in %[1]s and run mantatag with that file.":                                                                                                                            "請在 %[1]s 裡更正這些列，再用該檔執行 mantatag。",
 	"Rows are left. Go on with:":                             "還有資料列沒處理。繼續執行請用：",
 	"The ID of the right bot goes in the place of the dots.": "請把刪節號換成正確的機器人 ID。",
-	"That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.": "這個指令會重送 --in-doubt hold 所保留的列：請先在 retryable.csv 和 MantaGO 確認可以重送。",
+	"that command leaves out --in-doubt hold, since all that it sends is in doubt and would be held back: see first in MantaGO whether it may be sent again": "這個指令沒有 --in-doubt hold，因為要送的列都存疑，會被保留不送：請先在 MantaGO 確認可以重送",
+	"That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.":                                          "這個指令會重送 --in-doubt hold 所保留的列：請先在 retryable.csv 和 MantaGO 確認可以重送。",
 	"%[1]s: %[2]d of %[3]d %[4]s failed":                        "%[1]s：共 %[3]d %[4]s，其中 %[2]d 個失敗",
 	"%[1]s: %[2]d of %[3]d %[4]s failed, see %[5]s":             "%[1]s：共 %[3]d %[4]s，其中 %[2]d 個失敗，請看 %[5]s",
 	"%[1]s: %[2]d of %[3]d %[4]s are retryable, see %[5]s":      "%[1]s：共 %[3]d %[4]s，其中 %[2]d 個可重試，請看 %[5]s",
@@ -79,7 +80,7 @@ var zhCommand = map[string]string{
 	// What is kept.
 	"%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s: give that file to mantatag run, unless you did before": "%[1]s 在 mantatag 寫出之後被改過；因為要重新寫出，改過的版本保留在 %[2]s：若還沒執行過，請把該檔交給 mantatag run",
 	"standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s":                        "標準輸入與上次執行的不同，而上次的可能還有資料列沒送；上次的保留在 %[1]s，送出用：%[2]s",
-	"standard input lacks %[1]d rows of the last run's that are still to be sent; that one is kept in %[2]s, and this sends them: %[3]s":                       "上次的標準輸入還有 %[1]d 列尚待送出，而這次的沒有這些列；上次的保留在 %[2]s，送出用：%[3]s",
+	"standard input lacks %[1]d rows of the last run's that are still to be sent; the old input is kept in %[2]s, and this sends them: %[3]s":                  "上次的標準輸入還有 %[1]d 列尚待送出，而這次的沒有這些列；上次的保留在 %[2]s，送出用：%[3]s",
 
 	// The progress and the log.
 	"%[1]s %[2]s":     "%[1]s %[2]s",
