@@ -391,7 +391,8 @@ func goOnWith(l *lang.Language, dir string, s standing, last journal.Session) (d
 	if held(s.Summary, last.Params.HoldInDoubt) {
 		kept, do.hint = withoutHold(kept), sayHeld(l)
 	}
-	do.left, do.hint = withoutBot(l, anywhere(dir, kept, last.Input), do.hint, s.Summary, last.Bot)
+	do.left = anywhere(dir, kept, last.Input)
+	do.withoutBot(l, s.Summary, last.Bot)
 	return do
 }
 

@@ -361,7 +361,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	if s.quiet && do.left != "" && kept != nil { // it is read in a mail, or by another shell
 		do.left = anywhere(s.dir, kept, s.input)
 	}
-	do.left, do.hint = withoutBot(s.lang, do.left, do.hint, summary, s.api.bot)
+	do.withoutBot(s.lang, summary, s.api.bot)
 	var result bytes.Buffer
 	switch {
 	case s.json:
@@ -407,13 +407,17 @@ func sayHeld(l *lang.Language) string {
 	return l.Say("That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.")
 }
 
-// withoutBot is a command that does not name the bot that the API refused, and the
-// hint that says so.
-func withoutBot(l *lang.Language, command, hint string, s report.Summary, bot string) (string, string) {
-	if named := quote("--bot=" + bot); s.StoppedBy == worker.ByBot && strings.Contains(command, named) {
-		return strings.Replace(command, named, "--bot=…", 1), l.Say("The ID of the right bot goes in the place of the dots.")
+// withoutBot has no command name the bot that the API refused, and says so.
+func (do *next) withoutBot(l *lang.Language, s report.Summary, bot string) {
+	if s.StoppedBy != worker.ByBot {
+		return
 	}
-	return command, hint
+	for _, command := range []*string{&do.left, &do.mend} {
+		if named := quote("--bot=" + bot); strings.Contains(*command, named) {
+			*command = strings.Replace(*command, named, "--bot=…", 1)
+			do.hint = l.Say("The ID of the right bot goes in the place of the dots.")
+		}
+	}
 }
 
 // withoutHold are the flags that send what is held back too.
