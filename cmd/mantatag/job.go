@@ -132,6 +132,9 @@ func spareInput(ctx context.Context, j *journal.Journal, next string, read inges
 	if spared.rows == 0 {
 		return nil, nil
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	var err error
 	if spared.name, err = report.SetAside(name); err != nil {
 		return nil, usagef("standard input cannot be kept in the job folder: %w", err)
