@@ -48,9 +48,10 @@ var zhCommand = map[string]string{
 	"That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.":                                          "這個指令會重送 --in-doubt hold 所保留的列：請先在 retryable.csv 和 MantaGO 確認可以重送。",
 	"%[1]s: %[2]d of %[3]d %[4]s failed":                        "%[1]s：共 %[3]d %[4]s，其中 %[2]d 個失敗",
 	"%[1]s: %[2]d of %[3]d %[4]s failed, see %[5]s":             "%[1]s：共 %[3]d %[4]s，其中 %[2]d 個失敗，請看 %[5]s",
+	"%[1]s: %[2]d of %[3]d %[4]s are retryable":                 "%[1]s：共 %[3]d %[4]s，其中 %[2]d 個可重試",
 	"%[1]s: %[2]d of %[3]d %[4]s are retryable, see %[5]s":      "%[1]s：共 %[3]d %[4]s，其中 %[2]d 個可重試，請看 %[5]s",
 	"%[1]s: %[2]d of %[3]d %[4]s are pending, in the job %[5]s": "%[1]s：共 %[3]d %[4]s，其中 %[2]d 個未處理，工作資料夾是 %[5]s",
-	"go on with: %[1]s": "繼續執行請用：%[1]s",
+	"go on with: %[1]s":                                         "繼續執行請用：%[1]s",
 
 	"the %s in %s is shorter than %d characters, so it cannot be a real one; copy it again from MantaGO": "%[2]s 裡的%[1]s不到 %[3]d 個字元，不可能是真的；請從 MantaGO 重新複製",
 	"standard output could not be written: %v":                                                           "標準輸出無法寫入：%v",
