@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"mantatag/cmd/mantatag/lang"
@@ -23,9 +25,10 @@ func printJSON(w io.Writer, v any) error {
 }
 
 // written says what the error of writing to standard output is about. Where
-// the result is all that a command makes, it has failed then.
+// the result is all that a command makes, it has failed then; but it has not where
+// nobody wants more of it, as in a pipe into head.
 func written(err error) error {
-	if err == nil {
+	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
 	return sayf("standard output could not be written: %w", err)

@@ -369,9 +369,10 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	case !s.quiet:
 		printResult(&result, s.lang, summary, do)
 	}
-	if _, err := result.WriteTo(os.Stdout); err != nil {
+	_, unread := result.WriteTo(os.Stdout)
+	if err := written(unread); err != nil {
 		// The rows are as they are, and the job's files have the result.
-		fmt.Fprintln(os.Stderr, "mantatag:", s.lang.Error(written(err)))
+		fmt.Fprintln(os.Stderr, "mantatag:", s.lang.Error(err))
 	}
 	if s.quiet && summary.ExitCode != 0 {
 		for _, line := range briefly(s.lang, summary) {
