@@ -132,7 +132,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		s.warn(s.lang.Say("%[1]d rows of the sheet %[2]q are hidden, as by a filter, and are sent too; if only the visible ones are meant, stop the run and copy those into a sheet of their own", n, rows.Layout().Sheet))
 	}
 
-	if strings.HasPrefix(filepath.Base(s.input), "succeeded.") && existingJob(filepath.Dir(s.input)) == nil {
+	if strings.HasPrefix(filepath.Base(s.input), "succeeded.") && existingJob(filepath.Dir(s.input)) == nil && !s.again() {
 		s.warn(s.lang.Say("%[1]s holds what has succeeded in that job, and all of it is sent again; if that is not meant, stop the run", s.input))
 	}
 
@@ -190,6 +190,12 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		return &worker.Stop{By: worker.ByInterrupt, Message: s.lang.Say("interrupted (%[1]s); what was in flight was finished", signal.name()), Err: signal}
 	}
 	return &worker.Stop{By: worker.ByInterrupt, Message: s.lang.Error(err), Err: err}
+}
+
+// again reports whether an earlier run of the job was given the same input.
+func (s *session) again() bool {
+	all := s.journal.Sessions()
+	return slices.ContainsFunc(all[:len(all)-1], func(earlier journal.Session) bool { return earlier.Input == s.input })
 }
 
 // deadline ends intake at --max-duration or --stop-at, whichever is first.
