@@ -146,39 +146,36 @@ func spareInput(ctx context.Context, j *journal.Journal, next string, read inges
 // ask for what next does not ask for, and whether all of them are in doubt; -1: it
 // cannot be known.
 func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next string, read ingest.Options) (n int64, doubt bool) {
-	rows := map[journal.Key]int64{} // by what they ask for
-	err := mappings(ctx, j, of.Input, optionsOf(of.Params, of.Bot), func(key journal.Key) bool {
-		if state := j.Lookup(key).State; state != journal.Succeeded && state != journal.Failed {
-			rows[key]++
+	defer j.AskAnew()
+	doubt = true
+	asked := false
+	err := mappings(ctx, j, of.Input, optionsOf(of.Params, of.Bot), func(key journal.Key, _ int64) {
+		if state := j.Lookup(key).State; state == journal.Succeeded || state == journal.Failed {
+			return
 		}
-		return true
+		if !asked {
+			asked = true
+			// The run meets the same error, and says it.
+			_ = mappings(ctx, j, next, read, func(key journal.Key, row int64) { j.Ask(key, row) })
+		}
+		if ref := j.Lookup(key); ref.First == 0 {
+			n, doubt = n+1, doubt && ref.InDoubt
+		}
 	})
 	if err != nil {
 		return -1, false
 	}
-	if len(rows) > 0 {
-		// The run meets the same error, and says it.
-		_ = mappings(ctx, j, next, read, func(key journal.Key) bool {
-			delete(rows, key)
-			return len(rows) > 0
-		})
-	}
-	doubt = true
-	for key, of := range rows {
-		n, doubt = n+of, doubt && j.Lookup(key).InDoubt
-	}
 	return n, doubt
 }
 
-// mappings goes through what the rows of an input ask for, as long as each wants
-// more of it.
-func mappings(ctx context.Context, j *journal.Journal, input string, read ingest.Options, each func(journal.Key) bool) error {
+// mappings goes through what the rows of an input ask for.
+func mappings(ctx context.Context, j *journal.Journal, input string, read ingest.Options, each func(key journal.Key, row int64)) error {
 	in, err := ingest.Open(input, read)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	for more := true; more; {
+	for {
 		row, err := in.Next()
 		switch {
 		case errors.Is(err, io.EOF):
@@ -188,10 +185,9 @@ func mappings(ctx context.Context, j *journal.Journal, input string, read ingest
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case row.Err == nil:
-			more = each(journal.NewKey(j.Host(), read.BotID, row.TagID, row.ClientID, row.Platform, row.PlatformClientID))
+			each(journal.NewKey(j.Host(), read.BotID, row.TagID, row.ClientID, row.Platform, row.PlatformClientID), row.Number)
 		}
 	}
-	return nil
 }
 
 // leftBehind is what the last run of a job was given, if this run is given something
