@@ -27,6 +27,7 @@ type checker struct {
 	split              string // stands between the tags of a cell; "" for one tag a cell
 	long               [fieldCount]roundness
 	doubtful           bool               // the last row has an id that rows after it tell more of
+	late               *Fault             // of the present row: an id that is one but for what the rows around it tell
 	columns            [fieldCount]string // names for messages; empty where there is no column
 
 	text strings.Builder // holds the ids of a run of rows: see ids
@@ -42,7 +43,7 @@ type checker struct {
 // for a tag where it may have several: see nextTag. A row that has a fault
 // already keeps it.
 func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
-	c.doubtful, c.tags = false, c.tags[:0] // it may be a row that was looked at ahead
+	c.doubtful, c.late, c.tags = false, nil, c.tags[:0] // it may be a row that was looked at ahead
 	if row.Err != nil {
 		return
 	}
@@ -104,6 +105,10 @@ func (c *checker) check(row *Row, cells *[fieldCount][]byte) {
 	if !several || m.TagID != "" {
 		row.Mapping = m
 	}
+	if c.late != nil {
+		row.Err, c.tags = c.late, c.tags[:0]
+		return
+	}
 	if m.PlatformClientID != "" && !(lineID && m.Platform == "line") {
 		c.oddID(row, m.Platform, cells[fieldPlatformClient])
 	}
@@ -129,11 +134,14 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 		if c.workbook && (id == "rounded" || id == "scientific" && moreThan15(cell)) {
 			message = say("lost-digits", message.Args...)
 		}
-		switch effect {
-		case Fails:
+		switch {
+		case effect != rule.Effect:
+			c.late = c.fault(f, message)
+			continue
+		case effect == Fails:
 			row.Err = c.fault(f, message)
 			return cell
-		case Mends:
+		case effect == Mends:
 			if cell = becomes; len(cell) == 0 {
 				return nil // it was empty all along
 			}
@@ -141,7 +149,7 @@ func (c *checker) clean(row *Row, f int, cell []byte) []byte {
 		}
 		c.note(row, f, message, effect)
 	}
-	if len(row.Notes) == notes && (f == fieldTag || f == fieldPlatform || f == fieldBot) {
+	if len(row.Notes) == notes && c.late == nil && (f == fieldTag || f == fieldPlatform || f == fieldBot) {
 		c.sound[f] = string(raw)
 	}
 	c.see(f, cell)
@@ -260,7 +268,7 @@ func (c *checker) nextTag(row *Row) bool {
 		if len(c.given) > 0 {
 			row.Notes = nil // of the row as a whole, they came with its first tag
 		}
-		row.Err, row.Tag, row.Mapping = nil, string(tag), Mapping{}
+		row.Err, row.Tag, row.Mapping, c.late = nil, string(tag), Mapping{}, nil
 		tag = c.clean(row, fieldTag, tag)
 		switch {
 		case row.Err != nil:
@@ -270,6 +278,9 @@ func (c *checker) nextTag(row *Row) bool {
 			continue // a row asks for a tag or does not: twice is once
 		default:
 			row.Mapping, row.TagID = c.wants, c.tagOf(tag)
+			if c.late != nil {
+				row.Err = c.late
+			}
 		}
 		c.given[row.TagID] = true
 		return true

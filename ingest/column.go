@@ -208,13 +208,23 @@ func (n *names) noColumn(f int, header []string) *InputError {
 		return e
 	}
 	if near := n.nearest(f, header); near != "" {
-		e.Hint = say("hint-nearest", fieldNames[f], near)
+		e.Hint = say("hint-nearest", proposed(f, near), near)
 	}
 	if f == fieldTag || f == fieldPlatform {
 		e.Hint.ID += "-or-give"
 		e.Hint.Args = append(e.Hint.Args, map[int]string{fieldTag: "--tag", fieldPlatform: "--platform"}[f])
 	}
 	return e
+}
+
+// proposed is the word after --map that names a column, as any shell reads it; but
+// within these quotes sh reads something into some characters, and only it has others
+// that suit them all.
+func proposed(f int, column string) string {
+	if strings.ContainsAny(column, "\"\\$`!") {
+		return fieldNames[f] + "='" + strings.ReplaceAll(column, "'", `'\''`) + "'"
+	}
+	return fieldNames[f] + `="` + column + `"`
 }
 
 // nearest is the column, of those that stand for nothing, whose name is most

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,8 +137,39 @@ func (f *numberFormats) open() error {
 	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		return inPart(f.book.styles.Name, syntax)
 	}
+	if own := f.file.Styles.NumFmts; own != nil {
+		for _, format := range own.NumFmt {
+			format.FormatCode = quoteLetters(format.FormatCode)
+		}
+	}
 	return f.file.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &f.book.date1904})
 }
+
+// quoteLetters quotes the letters of the parts of a format that have places for
+// digits. There a letter is text, though its writer did not say so, as in 0 EUR, and
+// stands for no date. Fractions of a second have such places too.
+func quoteLetters(code string) string {
+	tokens := formatTokens.FindAllString(code, -1)
+	for from := 0; from < len(tokens); {
+		part := tokens[from:]
+		if end := slices.Index(part, ";"); end >= 0 {
+			part = part[:end+1]
+		}
+		if slices.ContainsFunc(part, func(t string) bool { return t == "0" || t == "#" || t == "?" }) {
+			for i, t := range part {
+				if len(t) == 1 && (t[0]|0x20 >= 'a' && t[0]|0x20 <= 'z') {
+					part[i] = `\` + t
+				}
+			}
+		}
+		from += len(part)
+	}
+	return strings.Join(tokens, "")
+}
+
+// formatTokens are the parts of a format: fractions of a second, quoted text, colours
+// and the like, an exponent, General, and characters.
+var formatTokens = regexp.MustCompile(`(?s)(?i:\[s+\]|s)\.0+|"[^"]*"?|[\\_*].|\[[^\]]*\]|[Ee][+-]|(?i:General)|.`)
 
 func (f *numberFormats) close() {
 	if f.file != nil {

@@ -75,6 +75,14 @@ func TestDatesByTheirFormat(t *testing.T) {
 		{"46082", 164, "G/通用格式", "46082"},
 		{"46082", 164, `G/通用格式"號"`, "46082"},
 		{"46082", 164, "G/標準", "46082"},
+		// Where there are places for digits, letters are text, quoted or not.
+		{"46082", 164, "0 EUR", "46082 EUR"},
+		{"46082", 164, "E0", "E46082"},
+		{"46082", 164, `[Red]MOP 0;-0 "d"EUR`, "MOP 46082"},
+		{"-46082", 164, `0;-#"y" SEK`, "-46082y SEK"},
+		{"46082", 164, `yyyy-mm-dd;0 EUR`, "!date 2026/03/01 00:00:00"},
+		{"46082.7", 164, "[h]:mm:ss.00", "!date 2026/03/01 16:48:00"},
+		{"46082.7", 164, "[ss].00", "!date 2026/03/01 16:48:00"},
 		{"46082", 164, "G/표준", "46082"},
 	} {
 		rows, _ := readBook(t, formatted(t, c.number, c.id, c.code), Options{})

@@ -19,7 +19,7 @@ type Mapping struct {
 type Row struct {
 	Number  int64 // 1 for the first row of data; the mappings of one row share it
 	Line    int64 // the line of the input (of a sheet: its row) on which it begins, from 1
-	Mapping       // what it asks for, trimmed; sendable only if Err is nil
+	Mapping       // what it asks for, trimmed; sendable only if Err is nil, and else empty unless Err is due to the rows around
 
 	// Tag names the tag that this Row speaks of where the input's row may ask
 	// for several: it is TagID then, and the outcome files write it into a

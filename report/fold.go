@@ -159,7 +159,9 @@ func (e *interruption) Unwrap() error { return e.cause }
 // judge finds and counts the outcome of a row.
 func (f *fold) judge(row *ingest.Row) (outcome, error) {
 	rows := &f.tally.Rows
-	if row.Err != nil {
+	key := journal.NewKey(f.host, f.src.Bot, row.TagID, row.ClientID, row.Platform, row.PlatformClientID)
+	// What other rows tell of this one, they may have told only after it was sent.
+	if row.Err != nil && f.src.Journal.Lookup(key).State != journal.Succeeded {
 		o := outcome{kind: journal.Failed, reason: words(f.src.Say).fault(row.Err), at: f.st.at}
 		f.tally.count(o.kind, false, false)
 		f.tally.Unrecorded++
@@ -167,7 +169,6 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 		f.kinds.add(row, &o, faultID(row.Err))
 		return o, nil
 	}
-	key := journal.NewKey(f.host, f.src.Bot, row.TagID, row.ClientID, row.Platform, row.PlatformClientID)
 	ref := f.src.standing(f.src.Journal.Ask(key, row.Number))
 	first := ref.First
 	o, err := f.outcome(ref)

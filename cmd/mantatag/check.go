@@ -149,10 +149,10 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 	} else {
 		err = c.print(os.Stdout)
 	}
-	if err == nil && c.ExitCode != 0 {
+	if err = written(err); err == nil && c.ExitCode != 0 {
 		return exitStatus(c.ExitCode)
 	}
-	return written(err)
+	return err
 }
 
 // outputEnding refuses a name that promises another format than is written of

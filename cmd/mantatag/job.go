@@ -103,23 +103,37 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 }
 
 // sparedInput is a standard input of an earlier run that a new one would have
-// replaced although rows of it are still to be sent.
+// replaced although it lacks rows of it that are still to be sent.
 type sparedInput struct {
-	name string
-	rows int64           // to be sent; -1: it is not known how many
-	of   journal.Session // the last run of it; zero: there was none
+	name  string
+	rows  int64           // to be sent; -1: it is not known how many
+	doubt bool            // all of these are in doubt
+	of    journal.Session // the last run of it; zero: there was none
 }
 
 // spareInput keeps what an earlier run kept of standard input under a dated
-// name, if next is another input and rows of the old one are still to be sent.
-func spareInput(ctx context.Context, job, next string) (*sparedInput, error) {
-	name := filepath.Join(job, keptInput)
+// name, if next is another input and lacks rows of the old one that are still to
+// be sent.
+func spareInput(ctx context.Context, j *journal.Journal, next string, read ingest.Options) (*sparedInput, error) {
+	name := filepath.Join(j.Dir(), keptInput)
 	if same, err := sameContent(name, next); same || errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	spared := &sparedInput{}
-	if spared.rows, spared.of = unsent(ctx, job, name); spared.rows == 0 {
+	spared := &sparedInput{rows: -1}
+	if absolute, err := filepath.Abs(name); err == nil {
+		for _, of := range slices.Backward(j.Sessions()) {
+			if of.Input == absolute {
+				spared.of = of
+				spared.rows, spared.doubt = unsent(ctx, j, of, next, read)
+				break
+			}
+		}
+	}
+	if spared.rows == 0 {
 		return nil, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	var err error
 	if spared.name, err = report.SetAside(name); err != nil {
@@ -128,45 +142,69 @@ func spareInput(ctx context.Context, job, next string) (*sparedInput, error) {
 	return spared, nil
 }
 
-// unsent is how many rows of an earlier input of a job are still to be sent, -1
-// if that is not known, and the last run of it.
-func unsent(ctx context.Context, job, name string) (int64, journal.Session) {
-	absolute, err := filepath.Abs(name)
-	if err != nil {
-		return -1, journal.Session{}
-	}
-	j, err := journal.View(job) // not the run's own, which counts the rows of one input only
-	if err != nil {
-		return -1, journal.Session{}
-	}
-	defer j.Close()
-	for _, of := range slices.Backward(j.Sessions()) {
-		if of.Input != absolute {
-			continue
+// unsent is how many rows of the input of an earlier run are still to be sent and
+// ask for what next does not ask for, and whether all of them are in doubt; -1: it
+// cannot be known.
+func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next string, read ingest.Options) (n int64, doubt bool) {
+	defer j.AskAnew()
+	doubt = true
+	asked := false
+	err := mappings(ctx, j, of.Input, optionsOf(of.Params, of.Bot), func(key journal.Key, _ int64) {
+		if state := j.Lookup(key).State; state == journal.Succeeded || state == journal.Failed {
+			return
 		}
-		sum, err := report.Fold(ctx, report.Source{Journal: j, Input: name, Bot: of.Bot, Options: optionsOf(of.Params, of.Bot)})
-		if err != nil || sum.Input.Rows == nil {
-			return -1, of
+		if !asked {
+			asked = true
+			// The run meets the same error, and says it.
+			_ = mappings(ctx, j, next, read, func(key journal.Key, row int64) { j.Ask(key, row) })
 		}
-		return sum.Rows.Pending + sum.Rows.Retryable, of
+		if ref := j.Lookup(key); ref.First == 0 {
+			n, doubt = n+1, doubt && ref.InDoubt
+		}
+	})
+	if err != nil {
+		return -1, false
 	}
-	return -1, journal.Session{}
+	return n, doubt
+}
+
+// mappings goes through what the rows of an input ask for.
+func mappings(ctx context.Context, j *journal.Journal, input string, read ingest.Options, each func(key journal.Key, row int64)) error {
+	in, err := ingest.Open(input, read)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	for {
+		row, err := in.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case row.Err == nil:
+			each(journal.NewKey(j.Host(), read.BotID, row.TagID, row.ClientID, row.Platform, row.PlatformClientID), row.Number)
+		}
+	}
 }
 
 // leftBehind is what the last run of a job was given, if this run is given something
-// else, or reads it in another way, and rows of it are still to be sent.
-func leftBehind(ctx context.Context, job string, last journal.Session, input string, read ingest.Options) *sparedInput {
+// else, or reads it in another way, and lacks rows of it that are still to be sent.
+func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) *sparedInput {
+	last := j.Last()
 	switch {
 	case last.Begin.IsZero() || !isThere(last.Input):
 		return nil
-	case last.Input == input && (sameReading(last.Params, paramsOf(read, false)) || sameFile(input, filepath.Join(job, keptInput))):
+	case last.Input == input && (sameReading(last.Params, paramsOf(read, false)) || sameFile(input, filepath.Join(j.Dir(), keptInput))):
 		return nil // a standard input of the last run may be another: see spareInput
 	}
-	rows, of := unsent(ctx, job, last.Input)
+	rows, doubt := unsent(ctx, j, last, input, read)
 	if rows <= 0 {
 		return nil
 	}
-	return &sparedInput{last.Input, rows, of}
+	return &sparedInput{last.Input, rows, doubt, last}
 }
 
 // sameReading reports whether two ways of reading an input find the same rows in it.
@@ -352,7 +390,8 @@ func goOnWith(l *lang.Language, dir string, s standing, last journal.Session) (d
 	if held(s.Summary, last.Params.HoldInDoubt) {
 		kept, do.hint = withoutHold(kept), sayHeld(l)
 	}
-	do.left, do.hint = withoutBot(l, anywhere(dir, kept, last.Input), do.hint, s.Summary, last.Bot)
+	do.left = anywhere(dir, kept, last.Input)
+	do.withoutBot(l, s.Summary, last.Bot)
 	return do
 }
 
@@ -404,6 +443,9 @@ func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options
 		}
 	}
 	flags.Visit(func(f *pflag.Flag) {
+		if f.Name == "in-doubt" && spared.doubt {
+			return // it would be held back
+		}
 		if own.Lookup(f.Name) != nil && reading.Lookup(f.Name) == nil {
 			set(f.Name, f.Value.String())
 		}
@@ -427,6 +469,9 @@ func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options
 // from any folder, if the journal says so much.
 func goBack(flags *pflag.FlagSet, behind *sparedInput, read ingest.Options, bot, job string) string {
 	if kept := behind.of.Flags; kept != nil {
+		if behind.doubt {
+			kept = withoutHold(kept)
+		}
 		named := func(w string) bool { return strings.HasPrefix(w, "--sheet=") }
 		if sheet := behind.of.Params.Sheet; sheet != "" && !slices.ContainsFunc(kept, named) {
 			kept = append(slices.Clone(kept), "--sheet="+sheet) // another may be the first by now

@@ -19,8 +19,8 @@ import (
 func main() {
 	debug.SetGCPercent(largeHeap)
 
-	// A closed pipe on standard output is an error like any other: the job's
-	// files still have to be written.
+	// A closed pipe on standard output does not end the program: the job's files
+	// still have to be written.
 	signal.Ignore(syscall.SIGPIPE)
 
 	ctx, cancel := withSignals(context.Background())

@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"mantatag/cmd/mantatag/lang"
@@ -23,9 +25,10 @@ func printJSON(w io.Writer, v any) error {
 }
 
 // written says what the error of writing to standard output is about. Where
-// the result is all that a command makes, it has failed then.
+// the result is all that a command makes, it has failed then; but it has not where
+// nobody wants more of it, as in a pipe into head.
 func written(err error) error {
-	if err == nil {
+	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
 	return sayf("standard output could not be written: %w", err)
@@ -41,7 +44,7 @@ type next struct {
 // printResult is the closing table: what became of the rows, what it took, and
 // what to do next.
 func printResult(w io.Writer, l *lang.Language, s report.Summary, do next) {
-	printStanding(w, l, standing{Summary: s}, do)
+	printStanding(w, l, standing{Summary: s, unwritten: s.Recorded}, do)
 }
 
 // printStanding is printResult of a job that may be running.
@@ -156,13 +159,15 @@ func briefly(l *lang.Language, s report.Summary) []string {
 		lines = append(lines, l.Say("%[1]s: %[2]s", input, s.Message))
 	}
 	if n := s.Rows.Failed; n > 0 {
-		if where := outcomeFile(s, "failed"); isThere(where) {
+		if where := outcomeFile(s, "failed"); isThere(where) && !s.Recorded {
 			lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s failed, see %[5]s", input, n, s.Rows.Read, unit, where))
 		} else {
 			lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s failed", input, n, s.Rows.Read, unit))
 		}
 	}
-	if n := s.Rows.Retryable; n > 0 {
+	if n := s.Rows.Retryable; n > 0 && s.Recorded {
+		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s are retryable", input, n, s.Rows.Read, unit))
+	} else if n > 0 {
 		lines = append(lines, l.Say("%[1]s: %[2]d of %[3]d %[4]s are retryable, see %[5]s", input, n, s.Rows.Read, unit, outcomeFile(s, "retryable")))
 	}
 	if n := s.Rows.Pending; n > 0 {

@@ -279,7 +279,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 			if found, err = tryInput(name, o.read, known); err != nil {
 				return err
 			}
-			spared, err = spareInput(ctx, dir, name)
+			spared, err = spareInput(ctx, j, name, o.read)
 			return err
 		})
 		if err != nil {
@@ -327,7 +327,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	}
 	if spared != nil {
 		s.sayOf(spared, resumeSpared(flags, spared, o.read, api.bot, dir))
-	} else if behind := leftBehind(ctx, dir, j.Last(), absolute, o.read); behind != nil {
+	} else if behind := leftBehind(ctx, j, absolute, o.read); behind != nil {
 		s.sayBehind(behind, goBack(flags, behind, o.read, api.bot, dir))
 	}
 	return s.run(ctx)

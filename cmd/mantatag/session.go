@@ -132,7 +132,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		s.warn(s.lang.Say("%[1]d rows of the sheet %[2]q are hidden, as by a filter, and are sent too; if only the visible ones are meant, stop the run and copy those into a sheet of their own", n, rows.Layout().Sheet))
 	}
 
-	if strings.HasPrefix(filepath.Base(s.input), "succeeded.") && existingJob(filepath.Dir(s.input)) == nil {
+	if strings.HasPrefix(filepath.Base(s.input), "succeeded.") && existingJob(filepath.Dir(s.input)) == nil && !s.again() {
 		s.warn(s.lang.Say("%[1]s holds what has succeeded in that job, and all of it is sent again; if that is not meant, stop the run", s.input))
 	}
 
@@ -190,6 +190,12 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 		return &worker.Stop{By: worker.ByInterrupt, Message: s.lang.Say("interrupted (%[1]s); what was in flight was finished", signal.name()), Err: signal}
 	}
 	return &worker.Stop{By: worker.ByInterrupt, Message: s.lang.Error(err), Err: err}
+}
+
+// again reports whether an earlier run of the job was given the same input.
+func (s *session) again() bool {
+	all := s.journal.Sessions()
+	return slices.ContainsFunc(all[:len(all)-1], func(earlier journal.Session) bool { return earlier.Input == s.input })
 }
 
 // deadline ends intake at --max-duration or --stop-at, whichever is first.
@@ -276,20 +282,30 @@ func (s *session) warn(sentence string) {
 // sayOf says where an earlier standard input is, and the command that sends what
 // is left of it.
 func (s *session) sayOf(spared *sparedInput, command string) {
+	say := func(sentence string) { s.log.Warn().Msg(sentence) }
 	if spared.rows < 0 {
-		s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
-		return
+		say(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
+	} else {
+		say(s.lang.Say("standard input lacks %[1]d rows of the last run's that are still to be sent; the old input is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
 	}
-	s.log.Warn().Msg(s.lang.Say("standard input is not that of the last run, of which %[1]d rows are still to be sent; it is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
+	s.sayUnheld(spared, say)
 }
 
 // sayBehind says what this run does not send though an earlier one was to.
 func (s *session) sayBehind(behind *sparedInput, command string) {
 	if behind.name == s.input {
-		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, by this run only where it asks for the same; this sends them: %[3]s", behind.rows, behind.name, command))
-		return
+		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
+	} else {
+		s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
 	}
-	s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, by this run only where it asks for the same; this sends them: %[3]s", behind.rows, behind.name, command))
+	s.sayUnheld(behind, s.warn)
+}
+
+// sayUnheld says that a command sends what was held back.
+func (s *session) sayUnheld(left *sparedInput, say func(sentence string)) {
+	if left.doubt && (left.of.Params.HoldInDoubt || s.inDoubt == "hold") {
+		say(s.lang.Say("that command leaves out --in-doubt hold, since all that it sends is in doubt and would be held back: see first in MantaGO whether it may be sent again"))
+	}
 }
 
 // changed reports whether the input is another than the one that was opened.
@@ -351,7 +367,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	if s.quiet && do.left != "" && kept != nil { // it is read in a mail, or by another shell
 		do.left = anywhere(s.dir, kept, s.input)
 	}
-	do.left, do.hint = withoutBot(s.lang, do.left, do.hint, summary, s.api.bot)
+	do.withoutBot(s.lang, summary, s.api.bot)
 	var result bytes.Buffer
 	switch {
 	case s.json:
@@ -359,9 +375,10 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	case !s.quiet:
 		printResult(&result, s.lang, summary, do)
 	}
-	if _, err := result.WriteTo(os.Stdout); err != nil {
+	_, unread := result.WriteTo(os.Stdout)
+	if err := written(unread); err != nil {
 		// The rows are as they are, and the job's files have the result.
-		fmt.Fprintln(os.Stderr, "mantatag:", s.lang.Error(written(err)))
+		fmt.Fprintln(os.Stderr, "mantatag:", s.lang.Error(err))
 	}
 	if s.quiet && summary.ExitCode != 0 {
 		for _, line := range briefly(s.lang, summary) {
@@ -397,13 +414,17 @@ func sayHeld(l *lang.Language) string {
 	return l.Say("That sends again what --in-doubt hold holds back: see first, in retryable.csv and in MantaGO, whether it may.")
 }
 
-// withoutBot is a command that does not name the bot that the API refused, and the
-// hint that says so.
-func withoutBot(l *lang.Language, command, hint string, s report.Summary, bot string) (string, string) {
-	if named := quote("--bot=" + bot); s.StoppedBy == worker.ByBot && strings.Contains(command, named) {
-		return strings.Replace(command, named, "--bot=…", 1), l.Say("The ID of the right bot goes in the place of the dots.")
+// withoutBot has no command name the bot that the API refused, and says so.
+func (do *next) withoutBot(l *lang.Language, s report.Summary, bot string) {
+	if s.StoppedBy != worker.ByBot {
+		return
 	}
-	return command, hint
+	for _, command := range []*string{&do.left, &do.mend} {
+		if named := quote("--bot=" + bot); strings.Contains(*command, named) {
+			*command = strings.Replace(*command, named, "--bot=…", 1)
+			do.hint = l.Say("The ID of the right bot goes in the place of the dots.")
+		}
+	}
 }
 
 // withoutHold are the flags that send what is held back too.

@@ -160,6 +160,9 @@ func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, 
 		}
 	}
 	summary, err := report.Write(ctx, s)
+	if fault, ok := errors.AsType[*ingest.InputError](err); ok && fault.ID == "no-sheet" {
+		err = usagef("%w; the reports are made from that sheet: give it its name back, or run the same command again with its new name in --sheet", err)
+	}
 	if gone(err) {
 		err = usagef("the input %[1]s is not there, and the reports are made from it; put it back, or run the same command with the file where it is now and with %[2]s", s.Input, "--job="+quote(dir))
 	}

@@ -310,6 +310,15 @@ func (j *Journal) Ask(k Key, row int64) Ref {
 	return j.index.ref(s)
 }
 
+// AskAnew begins another reading of the input, of which no row has asked yet.
+func (j *Journal) AskAnew() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := range j.index.n {
+		j.index.slot(i).row = 0
+	}
+}
+
 // All goes through the mappings that the journal knows of, in no order that
 // means anything.
 func (j *Journal) All() iter.Seq2[Key, Ref] {

@@ -162,6 +162,13 @@ func TestFirstNamesTheFirstRowThatAsked(t *testing.T) {
 	for k := range j.All() {
 		t.Errorf("%v is known, though it was only asked for", k)
 	}
+	j.AskAnew()
+	for row, k := range []int{3, 2, 3} {
+		want := map[int]int64{3: 1, 2: 2}[k]
+		if before, got := j.Lookup(key(k)).First, j.Ask(key(k), int64(row+1)).First; got != want || before != 0 && row < 2 {
+			t.Errorf("row %d, asked anew: first %d, then %d, want %d", row+1, before, got, want)
+		}
+	}
 }
 
 // TestStates walks a mapping through entries and looks at what is known of it,
