@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // platforms are the API's spellings.
@@ -244,18 +245,39 @@ func (c *checker) splitTags(row *Row, cell, one []byte) {
 	c.tags, c.given = c.tags[:0], map[string]bool{}
 	for _, part := range parts {
 		part = bytes.TrimSpace(part)
-		if len(part) > 0 && (len(one) == 0 || bytes.Equal(part, one) || c.split == "" && bytes.Contains(part, one)) {
+		if len(part) > 0 && (len(one) == 0 || bytes.Equal(part, one) || c.split == "" && holdsWhole(part, one)) {
 			c.tags = append(c.tags, part)
 			c.see(fieldTag, mended(fieldTag, part))
 		}
 	}
 	switch {
+	case len(one) > 0 && len(c.tags) == 0 && c.split == "" && bytes.Contains(cell, one):
+		row.Err = c.fault(fieldTag, say("tag-in-part", string(one), excerpt(cell)))
 	case len(one) > 0 && len(c.tags) == 0:
 		row.Err = c.fault(fieldTag, say("tag-not-in-row", string(one)))
 	case len(one) > 0:
 		c.tags = append(c.tags[:0], one)
 	case len(c.tags) == 0:
 		row.Err = c.fault(fieldTag, say("no-tag", c.nameOf(fieldTag)))
+	}
+}
+
+// holdsWhole tells whether a tag stands in a cell by itself, between what usually
+// stands between tags: vip is not in vipGold, which is another tag.
+func holdsWhole(cell, tag []byte) bool {
+	for from := 0; ; {
+		i := bytes.Index(cell[from:], tag)
+		if i < 0 {
+			return false
+		}
+		at := from + i
+		before, after := bytes.TrimRight(cell[:at], " "), bytes.TrimLeft(cell[at+len(tag):], " ")
+		last, _ := utf8.DecodeLastRune(before)
+		first, _ := utf8.DecodeRune(after)
+		if (len(before) == 0 || strings.ContainsRune(betweenTags, last)) && (len(after) == 0 || strings.ContainsRune(betweenTags, first)) {
+			return true
+		}
+		from = at + 1
 	}
 }
 

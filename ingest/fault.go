@@ -92,6 +92,7 @@ var english = map[string]string{
 	"twice":              "the object has %[1]s twice, with different values",
 	"float-number":       "%[1]s is the JSON number %[2]s, which is no id: write ids as strings",
 	"needs-split":        "the file was written by a run with --split-tags, and the row may ask for several tags: give that flag again",
+	"tag-in-part":        "mantatag_tag names %[1]q, which is only a part of the tag cell %[2]q: write the mended tag into both; if the cell holds several tags, say with --split-tags what stands between them",
 	"tag-not-in-row":     "mantatag_tag names %[1]q, which the row's tag cell does not hold: write the mended tag into both, or clear mantatag_tag to send all tags of the cell",
 
 	// Cells, by the rules; the arguments are the column, the cell, and what it became.

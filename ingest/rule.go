@@ -186,11 +186,13 @@ func surroundingSpace(cell []byte) ([]byte, bool) {
 	return trimmed, len(trimmed) < len(cell)
 }
 
+// betweenTags is what usually stands between the tags of a cell.
+const betweenTags = "|;,、｜；，\n\t"
+
 // several tells a cell that looks like several tags, which is sent as one.
 func several(cell []byte) ([]byte, bool) {
-	const between = "|;,、，；"
-	cell = bytes.Trim(cell, between+" ")
-	return nil, bytes.ContainsAny(cell, between)
+	cell = bytes.Trim(cell, betweenTags+" ")
+	return nil, bytes.ContainsAny(cell, betweenTags)
 }
 
 // fullWidth mends a cell that would be ASCII but for full-width forms, and

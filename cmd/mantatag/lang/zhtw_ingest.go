@@ -20,6 +20,7 @@ var zhIngest = map[string]string{
 	"nested":             "%[1]s 不是字串也不是數字",
 	"twice":              "物件裡 %[1]s 出現兩次，而且值不同",
 	"float-number":       "%[1]s 是 JSON 數字 %[2]s，不是 ID：請把 ID 寫成字串",
+	"tag-in-part":        "mantatag_tag 寫著 %[1]q，但它只是標籤欄 %[2]q 的一部分：請在兩處寫上改好的標籤；若這一格有好幾個標籤，請用 --split-tags 指定分隔的字元",
 	"tag-not-in-row":     "mantatag_tag 寫著 %[1]q，但這一列的標籤欄裡沒有它：請在兩處寫上改好的標籤，或清空 mantatag_tag 來送出這一格的所有標籤",
 
 	"tag-list":        "tagId 是一份清單：加上 --split-tags 就會逐一處理其中的標籤",
