@@ -25,7 +25,7 @@ func platformOf(cell []byte) string {
 type checker struct {
 	tag, platform, bot string
 	workbook           bool   // the cells are those of a workbook
-	split              string // stands between the tags of a cell; "" for one tag a cell
+	split, wide        string // stands between the tags of a cell, and its full-width form; "" for one tag a cell
 	long               [fieldCount]roundness
 	doubtful           bool               // the last row has an id that rows after it tell more of
 	late               *Fault             // of the present row: an id that is one but for what the rows around it tell
@@ -234,12 +234,24 @@ func (c *checker) tagOf(tag []byte) string {
 	return c.lastTag
 }
 
+// splitOf is what stands between tags, in either width: who types in Chinese
+// hardly sees which one a cell has.
+func splitOf(o Options) (split, wide string) {
+	split = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\t`, "\t").Replace(o.SplitTags)
+	return strings.Map(halfWidth, split), strings.Map(func(r rune) rune {
+		if r >= '!' && r <= '~' {
+			r += '！' - '!'
+		}
+		return r
+	}, split)
+}
+
 // splitTags finds the tags that a row asks for. If it comes from an outcome
 // file, one names the only one that it speaks of.
 func (c *checker) splitTags(row *Row, cell, one []byte) {
 	parts := [][]byte{cell}
 	if c.split != "" {
-		parts = bytes.Split(cell, []byte(c.split))
+		parts = bytes.Split(bytes.ReplaceAll(cell, []byte(c.wide), []byte(c.split)), []byte(c.split))
 	}
 	one = bytes.TrimSpace(one)
 	c.tags, c.given = c.tags[:0], map[string]bool{}

@@ -41,10 +41,7 @@ var aliases = [fieldCount][]string{
 // and digits, in lower case and of ordinary width.
 func foldName(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r >= 0xFF01 && r <= 0xFF5E {
-			r -= 0xFEE0
-		}
-		if r == '_' || r == '-' || unicode.IsSpace(r) || unicode.In(r, unicode.Cf) {
+		if r = halfWidth(r); r == '_' || r == '-' || unicode.IsSpace(r) || unicode.In(r, unicode.Cf) {
 			return -1
 		}
 		return unicode.ToLower(r)

@@ -28,7 +28,7 @@ type Options struct {
 	Delimiter string // one character, or "" to find out
 	Encoding  string // such as big5, or "" to find out
 	Sheet     string // of a workbook; "" is the first that is not hidden
-	SplitTags string // what stands between the tags of a cell that holds several; "" for one tag a cell
+	SplitTags string // what stands between the tags of a cell that holds several, \n for a line break; "" for one tag a cell
 }
 
 // Layout is what was found out about an input when it was opened.
@@ -117,7 +117,8 @@ func open(name string, o Options) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{name: name, close: []func(){func() { src.Close() }}}
-	r.checker = &checker{tag: o.Tag, platform: o.Platform, bot: o.BotID, split: o.SplitTags}
+	r.checker = &checker{tag: o.Tag, platform: o.Platform, bot: o.BotID}
+	r.checker.split, r.checker.wide = splitOf(o)
 	begins := make([]byte, 16)
 	n, _ := src.ReadAt(begins, 0) // what cannot be read fails below
 	container, err := containerOf(begins[:n])

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -193,5 +194,33 @@ func TestNDJSON(t *testing.T) {
 			rows, _ := readAll(t, c.text, c.o)
 			compare(t, rows, c.want)
 		})
+	}
+}
+
+// What stands between tags is found in either width, as the cell's own text is,
+// and a line break, which no shell lets everybody type, has a name.
+func TestWhatStandsBetweenTags(t *testing.T) {
+	for _, c := range []struct{ split, cell string }{
+		{";", "a；b;c"},
+		{"；", "a；b;c"},
+		{"|", "a｜b|c"},
+		{"，", "a，b,c"},
+		{"::", "a::b：：c"},
+		{`\n`, "a\nb\r\nc"},
+		{`\t`, "a\tb\tc"},
+		{`\\`, `a\b＼c`},
+		{"、", "a、b、c"},
+	} {
+		rows, _ := readAll(t, "clientId,tagId\nc1,\""+c.cell+"\"\n", Options{SplitTags: c.split})
+		var tags []string
+		for _, row := range rows {
+			if row.Err != nil {
+				t.Errorf("%q in %q: %v", c.split, c.cell, row.Err)
+			}
+			tags = append(tags, row.TagID)
+		}
+		if want := []string{"a", "b", "c"}; !slices.Equal(tags, want) {
+			t.Errorf("%q in %q: %q, not %q", c.split, c.cell, tags, want)
+		}
 	}
 }

@@ -195,14 +195,22 @@ func several(cell []byte) ([]byte, bool) {
 	return nil, bytes.ContainsAny(cell, betweenTags)
 }
 
+// halfWidth is the ASCII character that a full-width form stands for, or r itself.
+func halfWidth(r rune) rune {
+	if r >= '！' && r <= '～' {
+		return r - '！' + '!'
+	}
+	return r
+}
+
 // fullWidth mends a cell that would be ASCII but for full-width forms, and
 // leaves text in Chinese alone.
 func fullWidth(cell []byte) ([]byte, bool) {
 	found, other := false, false
 	mended := bytes.Map(func(r rune) rune {
-		if r >= '！' && r <= '～' {
+		if half := halfWidth(r); half != r {
 			found = true
-			return r - '！' + '!'
+			return half
 		}
 		other = other || r >= utf8.RuneSelf
 		return r

@@ -22,7 +22,7 @@ func addReading(f *pflag.FlagSet, o *ingest.Options) {
 	f.StringVar(&o.Delimiter, "delimiter", "", "the `character` between two cells, or tab (default: found from the content)")
 	f.StringVar(&o.Encoding, "encoding", "", "the `encoding` of the text, such as utf-8, big5, gb18030, utf-16le or windows-1252 (default: found from the content)")
 	f.StringVar(&o.Sheet, "sheet", "", "the `name` of the sheet of a workbook (default: the first that is not hidden)")
-	f.StringVar(&o.SplitTags, "split-tags", "", "`what` stands between the tags of a cell that holds several, such as '|'")
+	f.StringVar(&o.SplitTags, "split-tags", "", "`what` stands between the tags of a cell that holds several, such as '|', or \\n for a line break")
 }
 
 // quoted lists the names of sheets.

@@ -67,7 +67,7 @@ failed.csv、retryable.csv 和 report.html。再執行同一個指令會從停�
 	"the `character` between two cells, or tab (default: found from the content)":                                          "分隔儲存格的字元 `character`，或 tab（預設：從內容判斷）",
 	"the `encoding` of the text, such as utf-8, big5, gb18030, utf-16le or windows-1252 (default: found from the content)": "文字編碼 `encoding`，例如 utf-8、big5、gb18030、utf-16le 或 windows-1252（預設：從內容判斷）",
 	"the `name` of the sheet of a workbook (default: the first that is not hidden)":                                        "活頁簿中工作表的名稱 `name`（預設：第一張沒有隱藏的）",
-	"`what` stands between the tags of a cell that holds several, such as '|'":                                             "一格有好幾個標籤時，分隔它們的文字 `what`，例如 '|'",
+	"`what` stands between the tags of a cell that holds several, such as '|', or \\n for a line break":                    "一格有好幾個標籤時，分隔它們的文字 `what`，例如 '|'，換行寫成 \\n",
 
 	// check
 	"Read all of INPUT and say what a run would meet, sending nothing": "讀完整個 INPUT，說明執行時會遇到什麼，不送出任何請求",
