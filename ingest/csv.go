@@ -24,20 +24,23 @@ type table struct {
 	number  int64
 	checker *checker
 	decoder *decoder
+	names   *names
 
 	width  int   // cells of the header
 	named  int   // cells of the header up to the last that has a name: a row needs so many
 	own    []int // the columns that are the user's
 	prefix int   // how many of them stand before any of mantatag's; -1 if they are not all in front
 	at     layout
-	ragged bool // rows may leave off empty cells at their end
+	ragged bool  // rows may leave off empty cells at their end
+	digits bool  // a column's name may have digits, as ids do
+	other  int64 // the line of a header with other columns, which the row stands below; 0: none
 
 	joined []byte // backs Row.Own where that is not a part of the text
 	extra  []byte // backs Row.Surplus likewise
 }
 
 func newTable(rs records, found Layout, c *checker, n *names) (*table, error) {
-	t := &table{records: rs, found: found, checker: c}
+	t := &table{records: rs, found: found, checker: c, names: n}
 	if err := t.readHeader(n); err != nil {
 		return nil, err
 	}
@@ -119,6 +122,7 @@ func (t *table) useHeader(header []string, at layout) error {
 		}
 		raw[f] = t.rec.cell(i)
 		t.checker.columns[f] = strings.TrimSpace(header[i])
+		t.digits = t.digits || hasDigit([]byte(header[i]))
 		if f != fieldOneTag {
 			t.found.Columns = append(t.found.Columns, Column{Field: fieldNames[f], Name: t.checker.columns[f]})
 		}
@@ -181,13 +185,12 @@ func (t *table) next(u *unchecked) error {
 			row.Err = t.checker.fault(f, say("no-result", t.checker.nameOf(f)))
 		}
 	}
+	t.headerAgain(row)
 	if row.Err != nil {
 		return nil
 	}
 	if err := t.decode(rec, &u.cells); err != nil {
 		row.Err = &Fault{Message: say("stray-quote")}
-	} else if t.repeatsHeader(&u.cells) {
-		row.Err = &Fault{Message: say("repeated-header")}
 	}
 	if rec.hidden {
 		row.Notes = append(row.Notes, Note{Message: say("hidden-row")})
@@ -234,15 +237,44 @@ func (t *table) decode(rec *record, cells *[fieldCount][]byte) error {
 	return nil
 }
 
-// repeatsHeader tells a row that is the header once more, as tables have that
-// were put together from several.
-func (t *table) repeatsHeader(cells *[fieldCount][]byte) bool {
-	for f, name := range t.checker.columns {
-		if f != fieldOneTag && name != "" && string(bytes.TrimSpace(cells[f])) != name {
-			return false
+// headerAgain fails a row that is a header once more, as tables have that were
+// put together from several, and one below such a header whose columns are not
+// those of the first: nobody knows which of its cells is which.
+func (t *table) headerAgain(row *Row) {
+	at, again := t.readsAsHeader()
+	switch {
+	case again && slices.Equal(at[:fieldOneTag], t.at[:fieldOneTag]):
+		t.other, row.Err = 0, &Fault{Message: say("repeated-header")}
+	case again:
+		t.other, row.Err = t.rec.line, &Fault{Message: say("other-header")}
+	case t.other > 0 && row.Err == nil:
+		row.Err = &Fault{Message: say("below-header", t.other)}
+	}
+}
+
+// readsAsHeader tells a record that has the needed columns, or the name of a
+// column where an id should be, and which column is which in it. Most rows have
+// a digit in an id, and cost no more than the look for it.
+func (t *table) readsAsHeader() (at layout, again bool) {
+	ids := [...]int{t.at[fieldTag], t.at[fieldClient], t.at[fieldPlatformClient]}
+	for _, i := range ids {
+		if i >= 0 && i < len(t.rec.cells) && !t.digits && hasDigit(t.rec.cell(i)) {
+			return at, false
 		}
 	}
-	return true
+	cells := readCells(&t.rec, t.found.Delimiter)
+	at, _ = t.names.match(cells)
+	return at, t.names.lacks(at) < 0 || slices.ContainsFunc(ids[:], func(i int) bool {
+		if i < 0 || i >= len(cells) {
+			return false
+		}
+		f, _ := t.names.fieldOf(cells[i])
+		return f == fieldTag || f == fieldClient || f == fieldPlatformClient || f == fieldBot
+	})
+}
+
+func hasDigit(cell []byte) bool {
+	return slices.ContainsFunc(cell, func(c byte) bool { return class[c] == digit })
 }
 
 // ownText is the text of the record in the user's columns, padded to the width

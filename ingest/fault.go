@@ -83,6 +83,8 @@ var english = map[string]string{
 	"still-surplus":      "to the right of mantatag's columns still stands what did not fit the columns: mend the row, and delete that cell",
 	"many-cells":         "the row has %[1]d cells where the header has %[2]d: mend it and delete what then stands to the right of mantatag's own cells",
 	"repeated-header":    "the row is the header once more",
+	"other-header":       "the row is a header with other columns than the first, or in another order, so the rows below it are not sent: put their cells into the order of the first header and delete this row, or move it with them into a file of its own",
+	"below-header":       "the row stands below the header on line %[1]d, which has other columns than the first, or in another order: put its cells into the order of the first header and delete that one, or move both into a file of their own",
 	"stray-quote":        "a quotation mark opens a cell and does not close it properly",
 	"long-row":           "the row is longer than %[1]d bytes, of which the first %[2]d are kept here: shorten its longest cell, or leave that column out",
 	"bad-text":           "the row is not valid %[1]s text",
