@@ -3,7 +3,9 @@ package report
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,12 +23,12 @@ func WriteMetrics(file string, sum Summary) error {
 	registry := prometheus.NewRegistry()
 	labels := prometheus.Labels{"folder": sum.Job, "bot": sum.BotID}
 	gauge := func(name, help string, value float64) {
-		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "mantatag", Name: name, Help: help, ConstLabels: labels})
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels})
 		g.Set(value)
 		registry.MustRegister(g)
 	}
 	by := func(name, help, label string, values map[string]int64) {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "mantatag", Name: name, Help: help, ConstLabels: labels}, []string{label})
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels}, []string{label})
 		for value, n := range values {
 			g.WithLabelValues(value).Set(float64(n))
 		}
@@ -84,7 +86,7 @@ func WriteNotStarted(file, folder, bot string, began time.Time, code int) error 
 		{"last_run_exit_code", helpExitCode, float64(code)},
 	} {
 		gauge := prometheus.NewGauge(prometheus.GaugeOpts{
-			Namespace: "mantatag", Name: g.name, Help: g.help, ConstLabels: prometheus.Labels{"folder": folder, "bot": bot},
+			Namespace: namespace, Name: g.name, Help: g.help, ConstLabels: prometheus.Labels{"folder": folder, "bot": bot},
 		})
 		gauge.Set(g.value)
 		registry.MustRegister(gauge)
@@ -92,8 +94,36 @@ func WriteNotStarted(file, folder, bot string, began time.Time, code int) error 
 	return writeRegistry(file, registry)
 }
 
+// errNoMetrics is why a file is not replaced.
+var errNoMetrics = errors.New("it is there already, and holds no metrics of mantatag")
+
+// MetricsReplaceable reports whether metrics may take the place of the file path:
+// there is none, or it is empty, or holds metrics of ours.
+func MetricsReplaceable(path string) bool {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return errors.Is(err, fs.ErrNotExist)
+	case !info.Mode().IsRegular():
+		return false
+	case info.Size() == 0:
+		return true
+	}
+	f, err := journal.OpenToRead(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	const ours = "# HELP " + namespace + "_"
+	head := make([]byte, len(ours))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == ours
+}
+
 // writeRegistry is prometheus.WriteToTextfile, but with the care of every file here.
 func writeRegistry(file string, registry *prometheus.Registry) error {
+	if !MetricsReplaceable(file) { // it may be the job's own, which the run has made
+		return &fs.PathError{Op: "write", Path: file, Err: errNoMetrics}
+	}
 	families, err := registry.Gather()
 	if err != nil {
 		return err
@@ -115,6 +145,8 @@ func writeRegistry(file string, registry *prometheus.Registry) error {
 }
 
 const (
+	namespace = "mantatag"
+
 	helpStarted  = "When the last run began."
 	helpFinished = "When the last run ended; missing if that could not be recorded."
 	helpDuration = "How long the last run took."

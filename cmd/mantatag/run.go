@@ -141,8 +141,9 @@ func (o *runOptions) check() error {
 	return nil
 }
 
-// tryMetrics refuses a metrics file that could not be written when the run ends:
-// by then its rows have been sent, and an alert that waits for it stays silent.
+// tryMetrics refuses a metrics file that could not be written when the run ends,
+// or not without the loss of what is there: by then its rows have been sent, and
+// an alert that waits for it stays silent.
 func (o *runOptions) tryMetrics(input string) error {
 	name := o.metricsFile
 	if name == "" {
@@ -151,11 +152,17 @@ func (o *runOptions) tryMetrics(input string) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return usagef("--metrics-file %s is a folder: give the name of a file in it", name)
 	}
+	if sameFile(name, input) {
+		return usagef("--metrics-file %s is the input itself, which stays as it is: give another name", name)
+	}
 	folder := filepath.Dir(name)
 	f, err := os.CreateTemp(folder, filepath.Base(name))
 	switch {
 	case err == nil:
-		return errors.Join(f.Close(), os.Remove(f.Name()))
+		if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil || report.MetricsReplaceable(name) {
+			return err
+		}
+		return usagef("--metrics-file %s is there already, and holds no metrics of mantatag: give another name", name)
 	case !errors.Is(err, fs.ErrNotExist):
 		if path, ok := errors.AsType[*fs.PathError](err); ok {
 			err = path.Err // it names a file that nobody asked for
