@@ -24,7 +24,7 @@ import (
 // recovery file and finishes.
 
 const (
-	// recoverySuffix follows the token file's name.
+	// recoverySuffix follows the token file's name, without links.
 	recoverySuffix = ".recovery"
 
 	// recoverySize is room for any pair; a JWT is one or two kilobytes.
@@ -58,7 +58,7 @@ type pairFile interface {
 }
 
 func newPairFiles(token, secret string) *pairFiles {
-	return &pairFiles{token, secret, pairDisk{
+	return &pairFiles{linked(token), linked(secret), pairDisk{
 		create: func(name string) (pairFile, error) {
 			return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		},
@@ -66,6 +66,19 @@ func newPairFiles(token, secret string) *pairFiles {
 		replace: func(name string, text []byte) error { return report.WriteFile(name, text) },
 		remove:  journal.Remove,
 	}}
+}
+
+// linked is the file that a name leads to. A link has to stay one: in its place
+// the new pair would leave the dead one to everybody else who uses the file.
+func linked(name string) string {
+	info, err := os.Lstat(name)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return name
+	}
+	if file, err := filepath.EvalSymlinks(name); err == nil {
+		return file
+	}
+	return name
 }
 
 func (p *pairFiles) recovery() string { return p.token + recoverySuffix }

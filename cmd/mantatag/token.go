@@ -106,7 +106,7 @@ func (l login) checkFiles() error {
 	switch {
 	case l.tokenFile == "" || l.secretFile == "":
 		return usagef("a new pair needs files to go into: give those of the present pair with --token-file and --secret-file")
-	case filepath.Clean(l.tokenFile) == filepath.Clean(l.secretFile):
+	case filepath.Clean(l.tokenFile) == filepath.Clean(l.secretFile), sameFile(l.tokenFile, l.secretFile):
 		return usagef("--token-file and --secret-file name the same file, %s; token and secret need one each", l.tokenFile)
 	}
 	return nil
