@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -67,6 +68,8 @@ func readCredential(what lang.Word, file, flag, env string) (string, error) {
 func unreadable(what lang.Word, file, flag string, err error) error {
 	info, statErr := os.Stat(file)
 	switch {
+	case statErr != nil && !errors.Is(err, fs.ErrPermission) && !inFolder(file):
+		return usagef("%[1]s: there is no such file to take the %[2]s from; give the name of a file that holds it (what was given is not repeated here, since it may be the %[2]s itself)", flag, what)
 	case errors.Is(err, fs.ErrNotExist):
 		return usagef("%s %s: there is no such file to take the %s from", flag, file, what)
 	case errors.Is(err, fs.ErrPermission):
@@ -75,6 +78,14 @@ func unreadable(what lang.Word, file, flag string, err error) error {
 		return usagef("%s %s: this is a folder, not a file with the %s", flag, file, what)
 	}
 	return usagef("%s %s: the %s could not be read: %w", flag, file, what, err)
+}
+
+// inFolder tells the path of a file in a folder that is there, which no token or
+// secret key looks like by chance.
+func inFolder(file string) bool {
+	folder := filepath.Dir(file)
+	info, err := os.Stat(folder)
+	return err == nil && info.IsDir() && folder != filepath.Dir(folder)
 }
 
 // exposed are those of some files with credentials that others than their owner

@@ -177,6 +177,9 @@ func (p *pairFiles) recover() (bool, error) {
 		return false, nil
 	}
 	if err != nil {
+		if _, err := os.Stat(p.recovery()); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return false, nil // a token was given for its file, whose name would be too long
+		}
 		return false, usagef("%s, left from an interrupted renewal, cannot be read: %w", p.recovery(), err)
 	}
 	var pair recoveredPair

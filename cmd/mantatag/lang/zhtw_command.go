@@ -281,6 +281,7 @@ var zhCommand = map[string]string{
 	"%s, left from an interrupted renewal, cannot be read: %v":                                                                                       "%s 是上次更新中斷留下的，無法讀取：%v",
 	"%s could not be removed: %v; it is no longer needed":                                                                                            "無法刪除 %s：%v；它已經不需要了",
 	"no %s: %s is empty": "沒有%s：%s 是空的",
+	"%[1]s: there is no such file to take the %[2]s from; give the name of a file that holds it (what was given is not repeated here, since it may be the %[2]s itself)": "%[1]s：沒有這個檔案，讀不到%[2]s；請給存放它的檔案名稱（給的內容可能就是%[2]s本身，所以這裡不重複）",
 	"%s %s: there is no such file to take the %s from":                                      "%s %s：沒有這個檔案，讀不到%s",
 	"%s %s: you may not read this file, so there is no %s":                                  "%s %s：你沒有讀取這個檔案的權限，讀不到%s",
 	"%s %s: this is a folder, not a file with the %s":                                       "%s %s：這是資料夾，不是存放%s的檔案",
