@@ -11,6 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 
 	"mantatag/cmd/mantatag/lang"
 	"mantatag/report/journal"
@@ -48,6 +52,9 @@ func readCredential(what lang.Word, file, flag, env string) (string, error) {
 		if err != nil {
 			return "", unreadable(what, file, flag, err)
 		}
+		if text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), b); err == nil {
+			b = text // PowerShell 5.1 writes UTF-16
+		}
 		value, from = string(b), file
 	}
 	value = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(value), "\uFEFF"))
@@ -56,12 +63,22 @@ func readCredential(what lang.Word, file, flag, env string) (string, error) {
 		return "", usagef("no %s: put it into %s, or into a file named by %s", what, env, flag)
 	case value == "":
 		return "", usagef("no %s: %s is empty", what, from)
+	case inQuotes(value):
+		return "", usagef("the %s in %s is in quotation marks; take them out", what, from)
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return "", usagef("the %s in %s has a space or a line break inside it; it must be one word", what, from)
 	case len(value) < shortestSecret:
 		return "", usagef("the %s in %s is shorter than %d characters, so it cannot be a real one; copy it again from MantaGO", what, from, shortestSecret)
 	}
 	return value, nil
+}
+
+// inQuotes tells a value in quotation marks, as one from a script or a table is.
+func inQuotes(value string) bool {
+	const marks = "\"'`“”‘’「」"
+	first, _ := utf8.DecodeRuneInString(value)
+	last, _ := utf8.DecodeLastRuneInString(value)
+	return strings.ContainsRune(marks, first) && strings.ContainsRune(marks, last)
 }
 
 // unreadable says why a file with a credential could not be read.

@@ -287,5 +287,6 @@ var zhCommand = map[string]string{
 	"%s %s: this is a folder, not a file with the %s":                                       "%s %s：這是資料夾，不是存放%s的檔案",
 	"%s %s: the %s could not be read: %v":                                                   "%s %s：無法讀取%s：%v",
 	"others on this machine may read or change %[1]s; keep it to yourself: chmod 600 %[2]s": "這台機器的其他使用者可以讀取或更改 %[1]s；請改成只有你能讀：chmod 600 %[2]s",
+	"the %s in %s is in quotation marks; take them out":                                     "%[2]s 裡的%[1]s加了引號；請把引號拿掉",
 	"the %s in %s has a space or a line break inside it; it must be one word":               "%[2]s 裡的%[1]s中間有空白或換行；它必須是連續的一串字",
 }
