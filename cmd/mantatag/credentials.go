@@ -133,20 +133,15 @@ func sayExposed(l *lang.Language, files ...string) []string {
 // that the files hold by now or, where ask is set and they have expired, those
 // that ask puts there.
 func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer) (manta.Credentials, error) {
-	said := a.Message
-	if a.Code != 0 {
-		said = l.say("%[1]s, code %[2]s", a.Message, strconv.Itoa(a.Code))
-	}
 	if a.Class == manta.BotRefused {
-		return used, &worker.Stop{By: worker.ByBot, Err: sayf("the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID", said)}
+		return used, &worker.Stop{By: worker.ByBot, Err: l.refused(a)}
 	}
 	if l.tokenFile != "" || l.secretFile != "" {
 		if fresh, ok := l.reread(ctx, used); ok {
 			return fresh, nil
 		}
 	}
-	expired := a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized
-	if l.ask != nil && expired {
+	if l.ask != nil && expired(a) {
 		if err := l.ask(ctx); err != nil {
 			return used, &worker.Stop{By: worker.ByCredentials, Err: sayf("the token has expired and --renew did not help: %w", err)}
 		}
@@ -154,18 +149,28 @@ func (l login) renew(ctx context.Context, used manta.Credentials, a manta.Answer
 			return fresh, nil
 		}
 	}
-	return used, &worker.Stop{By: worker.ByCredentials, Err: l.refused(said, expired)}
+	return used, &worker.Stop{By: worker.ByCredentials, Err: l.refused(a)}
 }
 
-// refused says what to do about a pair that the API refused; said is what it
-// said, and old whether the token may have expired. One that is wrong cannot be
-// renewed.
-func (l login) refused(said string, old bool) error {
+// expired tells an answer that may mean that the token is older than it may be.
+func expired(a manta.Answer) bool {
+	return a.Code == manta.CodeExpired || a.Status == http.StatusUnauthorized
+}
+
+// refused says what to do about a bot or a pair that the API refused with answer
+// a. A pair that is wrong cannot be renewed.
+func (l login) refused(a manta.Answer) error {
+	said := a.Message
+	if a.Code != 0 {
+		said = l.say("%[1]s, code %[2]s", a.Message, strconv.Itoa(a.Code))
+	}
 	token, secret := orDefault(l.tokenFile, "MANTATAG_TOKEN"), orDefault(l.secretFile, "MANTATAG_SECRET")
 	switch {
-	case old && l.renewal != "":
+	case a.Class == manta.BotRefused:
+		return sayf("the API knows no such bot (%s); check --bot or MANTATAG_BOT_ID", said)
+	case expired(a) && l.renewal != "":
 		return sayf("the API refused the token or the secret key (%s); if the token is older than 30 days, renew the pair (which ends the old one) with %s; else see that %s and %s are what MantaGO shows for the bot; then run the same command again", said, l.renewal, token, secret)
-	case old:
+	case expired(a):
 		return sayf("the API refused the token or the secret key (%s); if the token is older than 30 days, renew the pair in MantaGO (which ends the old one); see that %s and %s are what MantaGO shows for the bot, and run the same command again", said, token, secret)
 	}
 	return sayf("the API refused the token or the secret key (%s); see that %s and %s are what MantaGO shows for the bot, and that its plan has the Open API; then run the same command again", said, token, secret)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -118,7 +119,7 @@ func newRenewal(t *testing.T, o sandbox.Options) *renewal {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	r.login = login{tokenFile: filepath.Join(dir, "token"), secretFile: filepath.Join(dir, "secret")}
+	r.login = login{tokenFile: filepath.Join(dir, "token"), secretFile: filepath.Join(dir, "secret"), say: fmt.Sprintf}
 	for name, text := range map[string]string{r.login.tokenFile: sandbox.Token, r.login.secretFile: sandbox.Secret} {
 		if err := os.WriteFile(name, []byte(text+"\n"), 0o644); err != nil {
 			t.Fatal(err)

@@ -83,6 +83,10 @@ func (l login) renewFiles(ctx context.Context, api *url.URL, bot string) (finish
 		if err != nil && !errors.Is(err, manta.ErrRenewalRefused) && !errors.Is(err, manta.ErrRenewalLost) {
 			err = usageError{err} // no connection: the request never left
 		}
+		if refused, ok := errors.AsType[*manta.RenewalError](err); ok && (refused.Answer.Class == manta.BotRefused || refused.Answer.Class == manta.CredentialsRefused) {
+			l.renewal = "" // it has been tried
+			err = errors.Join(l.refused(refused.Answer), manta.ErrRenewalRefused)
+		}
 		return fresh, err
 	})
 }

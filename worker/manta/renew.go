@@ -16,18 +16,19 @@ var ErrRenewalRefused = errors.New("the API refused to renew the pair")
 // did not come: the old pair may be dead and the new one unknown.
 var ErrRenewalLost = errors.New("the answer to the renewal was lost")
 
-// renewalError is why there is no new pair, said in the user's language.
-type renewalError struct {
-	kind    error // one of the two; nil if the request never left
+// RenewalError is why there is no new pair, said in the user's language.
+type RenewalError struct {
+	Answer  Answer // of a refusal
+	kind    error  // one of the two; nil if the request never left
 	message string
 }
 
-func (e *renewalError) Error() string { return e.message }
-func (e *renewalError) Unwrap() error { return e.kind }
+func (e *RenewalError) Error() string { return e.message }
+func (e *RenewalError) Unwrap() error { return e.kind }
 
 // lost says what became of the answer to a renewal.
 func (c *Client) lost(what string) error {
-	return &renewalError{ErrRenewalLost, c.say("%[1]s: the answer to the renewal was lost, so the old pair may be dead and the new one unknown: look the pair up in MantaGO before anything else is tried", what)}
+	return &RenewalError{kind: ErrRenewalLost, message: c.say("%[1]s: the answer to the renewal was lost, so the old pair may be dead and the new one unknown: look the pair up in MantaGO before anything else is tried", what)}
 }
 
 // Renew asks for a new pair (POST /openapi/token; the bearer may have expired).
@@ -46,7 +47,7 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 		if written.Load() {
 			return Credentials{}, c.lost(c.reason(err))
 		}
-		return Credentials{}, &renewalError{message: c.unanswered(err, false).Message}
+		return Credentials{}, &RenewalError{message: c.unanswered(err, false).Message}
 	}
 	defer res.Body.Close()
 	text, err := readBody(res)
@@ -60,8 +61,8 @@ func (c *Client) Renew(ctx context.Context, cred Credentials) (Credentials, erro
 	}
 	a := c.masked(cred, res, text)
 	if a.Code != 0 || a.Class == Throttled || a.Class == Misdirected {
-		return Credentials{}, &renewalError{ErrRenewalRefused,
-			c.say("the API refused to renew the pair (%[1]s: %[2]s, code %[3]s)", name(res.StatusCode), a.Message, strconv.Itoa(a.Code))}
+		return Credentials{}, &RenewalError{Answer: a, kind: ErrRenewalRefused,
+			message: c.say("the API refused to renew the pair (%[1]s: %[2]s, code %[3]s)", name(res.StatusCode), a.Message, strconv.Itoa(a.Code))}
 	}
 	// It says success, or said it before it broke off, or comes from somebody
 	// on the way who does not know what the API did.
