@@ -209,7 +209,7 @@ func (n *names) noColumn(f int, header []string) *InputError {
 	}
 	if f == fieldTag || f == fieldPlatform {
 		e.Hint.ID += "-or-give"
-		e.Hint.Args = append(e.Hint.Args, map[int]string{fieldTag: "--tag", fieldPlatform: "--platform"}[f])
+		e.Hint.Args = append(e.Hint.Args, map[int]string{fieldTag: "--tag", fieldPlatform: "--platform"}[f], n.missingToo(f, header))
 	}
 	return e
 }
@@ -224,8 +224,26 @@ func proposed(f int, column string) string {
 	return fieldNames[f] + `="` + column + `"`
 }
 
+// missingToo says which column is missing besides that of a field, if one is.
+func (n *names) missingToo(f int, header []string) Message {
+	at, _ := n.match(header)
+	at[f] = 0
+	also := n.needs(at)
+	if also < 0 {
+		return Message{}
+	}
+	if near := n.nearest(also, header); near != "" {
+		return say("also-nearest", fieldNames[also], near, proposed(also, near))
+	}
+	return say("also-map", fieldNames[also])
+}
+
+// ofNames are parts of the folded names of columns that hold names, and so no ids.
+var ofNames = []string{"name", "名稱", "名称", "姓名", "名字", "暱稱", "昵称"}
+
 // nearest is the column, of those that stand for nothing, whose name is most
-// like the field's and like no other's as much, if any is.
+// like the field's and like no other's as much, if any is, and may hold what the
+// field does.
 func (n *names) nearest(f int, header []string) string {
 	best, at := "", 1<<30
 	for _, h := range header {
@@ -234,6 +252,9 @@ func (n *names) nearest(f int, header []string) string {
 			continue
 		}
 		if other, _ := n.fieldOf(h); other >= 0 {
+			continue
+		}
+		if f != fieldPlatform && slices.ContainsFunc(ofNames, func(part string) bool { return strings.Contains(name, part) }) {
 			continue
 		}
 		d := n.unlike(f, name)
