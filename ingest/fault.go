@@ -211,6 +211,7 @@ var english = map[string]string{
 	"hint-sheet":           "that is the sheet %[1]q; --sheet reads another: there is %[2]s",
 	"hint-or-sheet":        "that is the sheet %[1]q; --sheet reads another: there is %[2]s; if that is the right one, %[3]v",
 	"hint-quote":           "close it, or take it out",
+	"hint-stdin":           "what a program writes is given through standard input: its command | mantatag run -",
 	"hint-again":           "run the same command again when nothing writes to it: what is done will not be sent again",
 	"hint-jq":              "turn it into one object a line, for example with jq -c",
 }

@@ -31,7 +31,7 @@ func openSource(name string) (*source, error) {
 	case info.IsDir():
 		return nil, &InputError{Message: say("folder")}
 	case !info.Mode().IsRegular():
-		return nil, &InputError{Message: say("irregular")}
+		return nil, &InputError{Message: say("irregular"), Hint: say("hint-stdin")}
 	case info.Size() == 0:
 		return nil, &InputError{Message: say("empty")}
 	}

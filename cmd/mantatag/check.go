@@ -53,7 +53,7 @@ cannot be used.`,
 		Example: `  mantatag check clients.csv
   mantatag check clients.csv --output bad.csv`,
 		Args: one("INPUT"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), inputOf(args[0])) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false

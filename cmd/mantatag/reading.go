@@ -25,6 +25,16 @@ func addReading(f *pflag.FlagSet, o *ingest.Options) {
 	f.StringVar(&o.SplitTags, "split-tags", "", "`what` stands between the tags of a cell that holds several, such as '|', or \\n for a line break")
 }
 
+// inputOf is an INPUT as it was given, or - where it is a name that the system has
+// for standard input: no job can lie beside that.
+func inputOf(arg string) string {
+	switch arg {
+	case "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0":
+		return "-"
+	}
+	return arg
+}
+
 // quoted lists the names of sheets.
 func quoted(names []string) string {
 	var all []string

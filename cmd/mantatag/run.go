@@ -71,13 +71,13 @@ twice.`,
   MANTATAG_BOT_ID=… mantatag run --token-file token --secret-file secret clients.csv`,
 		Args: one("INPUT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			began := time.Now()
-			if err := o.tryMetrics(args[0]); err != nil {
+			began, input := time.Now(), inputOf(args[0])
+			if err := o.tryMetrics(input); err != nil {
 				return err
 			}
-			err := o.run(cmd.Context(), cmd.Flags(), args[0])
+			err := o.run(cmd.Context(), cmd.Flags(), input)
 			if err != nil && o.metricsFile != "" && !o.concluded {
-				return o.notStarted(args[0], began, err)
+				return o.notStarted(input, began, err)
 			}
 			return err
 		},

@@ -143,6 +143,7 @@ var zhIngest = map[string]string{
 	"also-nearest":         "（也沒有 %[1]s 的欄位，可能是 %[2]q：可一併用 --map %[3]s 指定）",
 	"hint-or-header":       "%[1]v；若這一行已經是資料，請在上面加一行標題列",
 	"hint-quote":           "請補上結尾的引號，或把它刪掉",
+	"hint-stdin":           "程式的輸出請從標準輸入讀：指令 | mantatag run -",
 	"hint-again":           "等沒有程式寫入它之後再執行同一個指令：做完的不會重送",
 	"hint-jq":              "請轉成一行一個物件，例如用 jq -c",
 }
