@@ -84,7 +84,7 @@ const (
 	turnGiven  = 0.2
 	turnClaim  = 1.5
 
-	// Measurements of a ban are few, and some find the bucket full.
+	// Silences within 30 % are those of the same ban.
 	banAgree = 1.3
 
 	// A measurement that took less is no reason to be sure.
@@ -195,11 +195,7 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 	// Company shows in measurements of a rate: not in one request, nor in what was a
 	// mean, over a climb to twice the rate, nor in a limit on those in flight.
 	if s.low > 0 && n > 1 && s.Rate < 2*s.from && s.packed == 0 {
-		within := agree + 1/n
-		if s.least > 0 {
-			within = banAgree
-		}
-		s.meet(!same(limit, s.low, within))
+		s.meet(!same(limit, s.low, agree+1/n))
 	}
 	s.learn(limit, most, active+silent)
 	next := s.measured * (1 - s.cut() + 0.5/max(1, n))

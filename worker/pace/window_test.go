@@ -52,3 +52,26 @@ func TestShortWindowAskedTooEarly(t *testing.T) {
 		t.Errorf("took %.3f of the ideal time", over)
 	}
 }
+
+// TestQuotaThatGrewTooFar: a quota that was wrong from the start may grow far beyond
+// what windows let in, while nobody refuses. It is no window then, however well it
+// went; else all of it is sent, and refused, in each.
+func TestQuotaThatGrewTooFar(t *testing.T) {
+	seeds := map[string]uint64{
+		"counter+ 100 in 10s":  404,
+		"counter+ 300 in 1m0s": 5015,
+	}
+	for _, c := range scenarios() {
+		seed, ok := seeds[c.name]
+		if !ok || c.hint != retryAfter || c.latency < 100*time.Millisecond {
+			continue
+		}
+		if r, over := c.run(seed); over > 1.5 || 10*r.refused > r.sent {
+			t.Errorf("%s, seed %d: %.2f of the ideal, %d of %d refused", c.name, seed, over, r.refused, r.sent)
+		}
+		delete(seeds, c.name)
+	}
+	if len(seeds) > 0 {
+		t.Errorf("there are no such scenarios: %v", seeds)
+	}
+}
