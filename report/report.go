@@ -100,6 +100,8 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	files := newOutcomeFiles(s.disk, dir, in.Layout())
 	defer files.abort()
 	f := newFold(s, st, in.Layout())
+	f.left = newLeftKeys(s, s.Journal.Last())
+	defer f.left.abandon()
 	if err := f.run(ctx, in, files.write); err != nil {
 		return st.stopped(s, f.tally, err), err
 	}
@@ -135,6 +137,8 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	}
 	if err != nil || st.digest(s) != from { // or the input was changed meanwhile
 		from = ""
+	} else {
+		f.left.keep()
 	}
 	left[pageName] = []leftFile{page.left}
 	// The stamp that stands if this fails says as much of the outcome files; the

@@ -43,8 +43,8 @@ type next struct {
 
 // printResult is the closing table: what became of the rows, what it took, and
 // what to do next.
-func printResult(w io.Writer, l *lang.Language, s report.Summary, do next) {
-	printStanding(w, l, standing{Summary: s, unwritten: s.Recorded}, do)
+func printResult(w io.Writer, l *lang.Language, s report.Summary, behind int64, do next) {
+	printStanding(w, l, standing{Summary: s, unwritten: s.Recorded, behind: behind}, do)
 }
 
 // printStanding is printResult of a job that may be running.
@@ -93,6 +93,8 @@ func printStanding(w io.Writer, l *lang.Language, s standing, do next) {
 	note(s.Rows.Duplicates > 0, l.Say("%[1]d ask for the same as a row before them, and share its outcome.", s.Rows.Duplicates))
 	note(s.InFlight > 0, l.Say("%[1]d are on their way: sent or about to be, and not answered yet.", s.InFlight))
 	note(s.InDoubt > 0, l.Say("%[1]d may have been done: a request for each was sent, or about to be, and no answer of the API's own came (mantatag_in_doubt).", s.InDoubt))
+	note(s.behind > 0, l.Say("%[1]d rows of the input of the run before are not among these, and were still to be sent: see run.log.", s.behind))
+	note(s.behind < 0, l.Say("Rows of the input of the run before may never have been sent: see run.log."))
 	note(sent > 0 && r.RateLimited == 0, l.Say("%[1]d requests in %[2]s.", sent, l.Duration(took)))
 	note(r.RateLimited > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), r.RateLimited))
 	note(r.Sent == 0, l.Say("Nothing was sent."))

@@ -325,10 +325,13 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 			fmt.Fprintln(t, "mantatag:", o.lang.Say("run.log cannot be written any more, and the run goes on without it: %[1]v", err))
 		}}, t, o.logFormat, level, shown), terminal: t, bar: bar, others: found.Others,
 	}
+	s.goBack = func(behind *sparedInput) string { return goBack(flags, behind, o.read, api.bot, dir) }
 	if spared != nil {
 		s.sayOf(spared, resumeSpared(flags, spared, o.read, api.bot, dir))
+		s.behind = spared.rows
 	} else if behind := leftBehind(ctx, j, absolute, o.read); behind != nil {
-		s.sayBehind(behind, goBack(flags, behind, o.read, api.bot, dir))
+		s.sayBehind(behind)
+		s.behind = behind.rows
 	}
 	return s.run(ctx)
 }

@@ -30,14 +30,16 @@ import (
 type session struct {
 	*runOptions
 	api        target
-	input, dir string      // input is absolute
-	retired    string      // where --fresh put the job that was in dir; "": nowhere
-	resume     string      // the command that goes on
-	resend     string      // the same, for mappings in doubt too
-	given      []string    // its flags
-	kept       []string    // the same, as the journal has them
-	others     []string    // sheets of the workbook that are not read, where none was asked for
-	opened     fs.FileInfo // of the input; nil: it was not opened
+	input, dir string                    // input is absolute
+	retired    string                    // where --fresh put the job that was in dir; "": nowhere
+	resume     string                    // the command that goes on
+	resend     string                    // the same, for mappings in doubt too
+	given      []string                  // its flags
+	kept       []string                  // the same, as the journal has them
+	goBack     func(*sparedInput) string // the command that sends what was left behind
+	behind     int64                     // rows of the run before that this one lacks; -1: there may be some
+	others     []string                  // sheets of the workbook that are not read, where none was asked for
+	opened     fs.FileInfo               // of the input; nil: it was not opened
 	journal    *journal.Journal
 	log        zerolog.Logger
 	terminal   *terminal
@@ -47,10 +49,14 @@ type session struct {
 func (s *session) run(ctx context.Context) error {
 	idle := s.nothingLeft()
 	began := time.Now()
-	err := s.journal.Begin(journal.Session{
+	session := journal.Session{
 		Begin: began, Program: version(), Bot: s.api.bot, Input: s.input,
-		Params: paramsOf(s.read, s.inDoubt == "hold"), Flags: s.kept,
-	})
+		Params: paramsOf(s.read, s.inDoubt == "hold"), Flags: s.kept, Behind: s.behind,
+	}
+	if given, err := os.Stat(s.input); err == nil {
+		session.InputSize, session.InputModified = given.Size(), given.ModTime().UTC()
+	}
+	err := s.journal.Begin(session)
 	if err != nil {
 		return err
 	}
@@ -292,11 +298,20 @@ func (s *session) sayOf(spared *sparedInput, command string) {
 }
 
 // sayBehind says what this run does not send though an earlier one was to.
-func (s *session) sayBehind(behind *sparedInput, command string) {
-	if behind.name == s.input {
+func (s *session) sayBehind(behind *sparedInput) {
+	command := s.goBack(behind)
+	switch {
+	case behind.gone && behind.rows < 0:
+		s.warn(s.lang.Say("rows of the file that was %[1]s may never have been sent; where this run's input lacks them, give this job the old file again, if you still have it: %[2]s", behind.name, command))
+	case behind.gone:
+		s.warn(s.lang.Say("%[1]d rows of the file that was %[2]s, of which the last run of this job was, are still to be sent, and are not among this run's; that file was replaced or is gone, and the rows with it: give this job the old file again, if you still have it: %[3]s", behind.rows, behind.name, command))
+	case behind.name == s.input:
 		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
-	} else {
+	default:
 		s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
+	}
+	if behind.gone {
+		s.warn(s.lang.Say("a job keeps no copy of its input: give each export a name of its own, or let it contain the earlier rows as well"))
 	}
 	s.sayUnheld(behind, s.warn)
 }
@@ -332,6 +347,9 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		s.log.Error().Msg(s.lang.Error(err))
 	case s.changed():
 		s.warn(s.lang.Say("the input %[1]s was replaced or changed after the run had begun to read it: this is the result of the rows that are in it now; what was done for others is recorded in the journal", s.input))
+		if of := s.journal.Last(); !triedAll(of) {
+			s.sayBehind(&sparedInput{name: s.input, rows: -1, of: of, gone: true})
+		}
 	}
 	if s.metricsFile != "" {
 		if err := report.WriteMetrics(s.metricsFile, summary); err != nil {
@@ -373,7 +391,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	case s.json:
 		_ = printJSON(&result, summary) // a buffer takes every write
 	case !s.quiet:
-		printResult(&result, s.lang, summary, do)
+		printResult(&result, s.lang, summary, s.behind, do)
 	}
 	_, unread := result.WriteTo(os.Stdout)
 	if err := written(unread); err != nil {
