@@ -134,7 +134,7 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 			return usagef("--output %s cannot be written: %w", o.output, err)
 		}
 		if kept != "" {
-			fmt.Fprintln(os.Stderr, "mantatag:", keptEdit(o.lang, o.output, kept))
+			fmt.Fprintln(os.Stderr, "mantatag:", keptEdit(o.lang, o.output, kept, o.sandbox))
 		}
 	}
 	if s.found.Rows == 0 {

@@ -437,6 +437,24 @@ func mendCommand(program string, flags []string, s report.Summary) string {
 	return commandLineOf(program, append(words, file)...)
 }
 
+// goOnWithEdited is the command that goes on with the job in dir, whose input lies
+// under another name now; "": there is no such job.
+func goOnWithEdited(dir, input string) string {
+	if existingJob(dir) != nil {
+		return ""
+	}
+	j, err := journal.View(dir)
+	if err != nil {
+		return ""
+	}
+	defer j.Close()
+	absolute, err := filepath.Abs(input)
+	if err != nil {
+		return ""
+	}
+	return anywhere(dir, j.Last().Flags, absolute)
+}
+
 // anywhere is the command that goes on with the job in dir from any folder; "" if
 // this one has no name.
 func anywhere(dir string, kept []string, input string) string {

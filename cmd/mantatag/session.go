@@ -460,6 +460,6 @@ func terminated(stopped *worker.Stop) bool {
 func (s *session) source() report.Source {
 	return report.Source{
 		Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, Program: version(), HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named,
-		Kept: func(file, as string) { s.warn(keptEdit(s.lang, file, as)) },
+		Kept: func(file, as string) { s.warn(keptEdit(s.lang, file, as, s.sandbox)) },
 	}
 }

@@ -154,7 +154,7 @@ func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, 
 	}
 	defer s.Journal.Close()
 	s.Kept = func(file, as string) {
-		sentence := keptEdit(l, file, as)
+		sentence := keptEdit(l, file, as, s.Journal.Host() == sandboxHost)
 		fmt.Fprintln(os.Stderr, "mantatag:", sentence)
 		if f, err := openLog(dir); err == nil { // it was told already
 			log := newLog(f, &terminal{out: io.Discard}, "json", zerolog.WarnLevel, zerolog.Disabled)
@@ -178,8 +178,12 @@ func gone(err error) bool {
 	return ok && errors.Is(err, fs.ErrNotExist)
 }
 
-// keptEdit says that the reports did not write over what a person wrote.
-func keptEdit(l *lang.Language, file, as string) string {
+// keptEdit says that the reports did not write over what a person wrote. Where some
+// of that has been sent, the job that did it sends the rest.
+func keptEdit(l *lang.Language, file, as string, sandbox bool) string {
+	if command := goOnWithEdited(jobFolder(file, sandbox), as); command != "" {
+		return l.Say("%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s, and this sends what of it is still to be sent: %[3]s", file, as, command)
+	}
 	return l.Say("%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s: give that file to mantatag run, unless you did before", file, as)
 }
 

@@ -86,6 +86,7 @@ var zhCommand = map[string]string{
 	"--output %s is there already, and not written by mantatag: give another name": "--output %s 已經存在，而且不是 mantatag 寫的：請用別的檔名",
 
 	// What is kept.
+	"%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s, and this sends what of it is still to be sent: %[3]s":  "%[1]s 在 mantatag 寫出之後被改過；因為要重新寫出，改過的版本保留在 %[2]s，其中尚待送出的列用這個送出：%[3]s",
 	"%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s: give that file to mantatag run, unless you did before": "%[1]s 在 mantatag 寫出之後被改過；因為要重新寫出，改過的版本保留在 %[2]s：若還沒執行過，請把該檔交給 mantatag run",
 	"standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s":                        "標準輸入與上次執行的不同，而上次的可能還有資料列沒送；上次的保留在 %[1]s，送出用：%[2]s",
 	"standard input lacks %[1]d rows of the last run's that are still to be sent; the old input is kept in %[2]s, and this sends them: %[3]s":                  "上次的標準輸入還有 %[1]d 列尚待送出，而這次的沒有這些列；上次的保留在 %[2]s，送出用：%[3]s",
