@@ -129,9 +129,9 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	}
 	shown.split = s.read.SplitTags != ""
 	if found := rows.Layout(); found.Guessed {
-		s.log.Warn().Str("encoding", found.Encoding).Msg(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
+		s.warn(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
 	} else if len(s.others) > 0 {
-		s.log.Warn().Str("sheet", found.Sheet).Msg(s.lang.Say("only the sheet %[1]q is read, and not %[2]s; if that is wrong, stop the run and say which it is with --sheet", found.Sheet, quoted(s.others)))
+		s.warn(s.lang.Say("only the sheet %[1]q is read, and not %[2]s; if that is wrong, stop the run and say which it is with --sheet", found.Sheet, quoted(s.others)))
 	}
 
 	if n := rows.Layout().Hidden; n > 0 {
@@ -183,7 +183,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	sent()
 	close(done)
 	beside.Wait()
-	shown.sayFound()
+	shown.sayFound(s.warn)
 
 	var stop *worker.Stop
 	var signal interrupted
@@ -255,7 +255,7 @@ func (s *session) greet() {
 	sessions := len(all)
 	if sessions > 1 {
 		if before := all[sessions-2].Bot; before != s.api.bot {
-			s.log.Warn().Msg(s.lang.Say("the last run of this job was for the bot %[1]q; what was done for it stays recorded, and for %[2]q each row is new", before, s.api.bot))
+			s.warn(s.lang.Say("the last run of this job was for the bot %[1]q; what was done for it stays recorded, and for %[2]q each row is new", before, s.api.bot))
 		}
 		s.log.Info().Int("session", sessions).Msg(s.lang.Say("going on with the job in %[1]s: what has an outcome is not sent again", s.dir))
 	} else {
@@ -288,13 +288,12 @@ func (s *session) warn(sentence string) {
 // sayOf says where an earlier standard input is, and the command that sends what
 // is left of it.
 func (s *session) sayOf(spared *sparedInput, command string) {
-	say := func(sentence string) { s.log.Warn().Msg(sentence) }
 	if spared.rows < 0 {
-		say(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
+		s.warn(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
 	} else {
-		say(s.lang.Say("standard input lacks %[1]d rows of the last run's that are still to be sent; the old input is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
+		s.warn(s.lang.Say("standard input lacks %[1]d rows of the last run's that are still to be sent; the old input is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
 	}
-	s.sayUnheld(spared, say)
+	s.sayUnheld(spared)
 }
 
 // sayBehind says what this run does not send though an earlier one was to.
@@ -313,13 +312,13 @@ func (s *session) sayBehind(behind *sparedInput) {
 	if behind.gone {
 		s.warn(s.lang.Say("a job keeps no copy of its input: give each export a name of its own, or let it contain the earlier rows as well"))
 	}
-	s.sayUnheld(behind, s.warn)
+	s.sayUnheld(behind)
 }
 
 // sayUnheld says that a command sends what was held back.
-func (s *session) sayUnheld(left *sparedInput, say func(sentence string)) {
+func (s *session) sayUnheld(left *sparedInput) {
 	if left.doubt && (left.of.Params.HoldInDoubt || s.inDoubt == "hold") {
-		say(s.lang.Say("that command leaves out --in-doubt hold, since all that it sends is in doubt and would be held back: see first in MantaGO whether it may be sent again"))
+		s.warn(s.lang.Say("that command leaves out --in-doubt hold, since all that it sends is in doubt and would be held back: see first in MantaGO whether it may be sent again"))
 	}
 }
 
