@@ -7,7 +7,9 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"mantatag/ingest"
@@ -167,6 +169,20 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 		return st.stopped(s, f.tally, err), err
 	}
 	return st.summary(s, f.tally), nil
+}
+
+// SentBefore reports whether the reports in a job's folder are of runs that sent
+// something, whatever its journal says.
+func SentBefore(dir string) bool {
+	var sum Summary
+	var made stamp
+	for name, into := range map[string]any{summaryName: &sum, stampName: &made} {
+		if text, err := journal.ReadFile(filepath.Join(dir, name)); err == nil {
+			_ = json.Unmarshal(text, into) // a damaged one tells what it can
+		}
+	}
+	sent := func(rows Rows, r Requests) bool { return rows.Succeeded > 0 || rows.Earlier > 0 || r.Sent > 0 }
+	return sent(sum.Rows, sum.Requests) || sent(made.Tally.Rows, made.Tally.Requests)
 }
 
 // Recorded returns what the journal alone says of a job, for when the input is not

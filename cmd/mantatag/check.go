@@ -202,11 +202,15 @@ func (o *checkOptions) openJob(s *surveyor, dir string) error {
 		return err
 	}
 	if existingJob(dir) != nil {
-		return nil // nothing is done yet
+		return journalLost(dir) // else nothing is done yet
 	}
 	j, err := journal.View(dir)
 	if err != nil {
 		return err
+	}
+	if len(j.Sessions()) == 0 {
+		_ = j.Close()
+		return journalLost(dir)
 	}
 	if j.Host() != s.host {
 		_ = j.Close()

@@ -276,7 +276,7 @@ func outsideJob(input, job string, fresh bool) error {
 // retire moves an earlier job out of the way, and no other folder. It returns
 // where to, "" if there is none.
 func retire(dir string) (string, error) {
-	if existingJob(dir) != nil {
+	if existingJob(dir) != nil && journalLost(dir) == nil {
 		return "", nil
 	}
 	return journal.Retire(dir, time.Now())
@@ -308,6 +308,15 @@ func existingJob(dir string) error {
 		return usagef("the job cannot be read: %w", err)
 	}
 	return nil
+}
+
+// journalLost is a usage error if a job whose journal knows of no run has sent
+// something all the same: begun anew, it would send that again.
+func journalLost(dir string) error {
+	if !report.SentBefore(dir) {
+		return nil
+	}
+	return usagef("%s has outcomes of earlier runs and no journal that knows of them: put its journal.ndjson back, or start over with --fresh, which sends every row again", dir)
 }
 
 // hasOutcomes reports whether a run of the job in dir, if there is one, has

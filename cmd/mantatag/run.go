@@ -264,7 +264,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 			return err
 		}
 	}
-	j, err := journal.Open(dir, journal.Options{Host: api.host})
+	j, err := journal.Open(dir, journal.Options{Host: api.host, First: func() error { return journalLost(dir) }})
 	if disk, ok := errors.AsType[*journal.DiskError](err); ok && !isThere(dir) {
 		return usagef("the job folder %s cannot be made: %w; give another one with --job", dir, disk.Err)
 	}
