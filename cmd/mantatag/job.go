@@ -540,14 +540,19 @@ func goBack(flags *pflag.FlagSet, behind *sparedInput, read ingest.Options, bot,
 	return resumeSpared(flags, behind, read, bot, job)
 }
 
-// renewalCommand is the command line that renews the pair of a run that was
-// given flags.
-func renewalCommand(flags *pflag.FlagSet) string {
+// renewalCommand is the command line that renews the pair of a run that was given
+// flags, from any folder and without the run's environment: elsewhere another API
+// would get the secret.
+func (o *runOptions) renewalCommand(flags *pflag.FlagSet) string {
+	kept := o.keptFlags(flags)
+	if kept == nil {
+		kept = resumeFlags(flags)
+	}
 	words := []string{"token", "renew"}
-	for _, name := range []string{"token-file", "secret-file", "bot", "api-url", "lang"} {
-		if f := flags.Lookup(name); f != nil && f.Changed {
-			words = append(words, "--"+name+"="+f.Value.String())
+	for _, w := range kept {
+		if name, _, _ := strings.Cut(w, "="); slices.Contains([]string{"--token-file", "--secret-file", "--bot", "--api-url", "--lang"}, name) {
+			words = append(words, w)
 		}
 	}
-	return commandLine(words...)
+	return commandLineOf(programAnywhere(), words...)
 }

@@ -229,7 +229,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	}
 	o.login.say = o.lang.Say
 	if !o.sandbox && o.login.checkFiles() == nil {
-		o.login.renewal = renewalCommand(flags)
+		o.login.renewal = o.renewalCommand(flags)
 	}
 	api, err := o.target()
 	if err != nil {
