@@ -24,14 +24,15 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// written says what the error of writing to standard output is about. Where
+// written says what the error of writing to standard output is about, which is for
+// the user to mend, as a full disk is. Where
 // the result is all that a command makes, it has failed then; but it has not where
 // nobody wants more of it, as in a pipe into head.
 func written(err error) error {
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
-	return sayf("standard output could not be written: %w", err)
+	return usagef("standard output could not be written: %w", err)
 }
 
 // next is what to do after a run.
