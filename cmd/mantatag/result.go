@@ -98,6 +98,7 @@ func printStanding(w io.Writer, l *lang.Language, s standing, do next) {
 	note(s.behind < 0, l.Say("Rows of the input of the run before may never have been sent: see run.log."))
 	note(sent > 0 && r.RateLimited == 0, l.Say("%[1]d requests in %[2]s.", sent, l.Duration(took)))
 	note(r.RateLimited > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), r.RateLimited))
+	note(!s.Running && sent > 0 && r.Sent > sent, l.Say("%[1]d more were sent, or about to be, and no answer to them is recorded.", r.Sent-sent))
 	note(r.Sent == 0, l.Say("Nothing was sent."))
 	note(true, sayPace(l, s.Summary))
 	note(page != "", l.Say("Report: %[1]s", page))

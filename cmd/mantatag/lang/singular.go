@@ -12,6 +12,7 @@ var singular = map[string]string{
 	"%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.":                                                      "%[1]d request in %[2]s, %[3]d of them over the rate limit and sent again.",
 	"The API's limit is not settled yet: %[2]d of %[1]d requests were over it.":                                                       "The API's limit is not settled yet: %[2]d of %[1]d request was over it.",
 	"one tag on one client each, of %[1]d rows":                                                                                       "one tag on one client each, of %[1]d row",
+	"%[1]d more were sent, or about to be, and no answer to them is recorded.":                                                        "%[1]d more was sent, or about to be, and no answer to it is recorded.",
 	"mappings in all, of %[1]d rows":                                                                                                  "mappings in all, of %[1]d row",
 	"%[1]d lines above the header are passed over.":                                                                                   "%[1]d line above the header is passed over.",
 	"%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and are not among this run's; this sends them: %[3]s":                                                                                                      "%[1]d row that the last run of this job found in %[2]s with other flags is still to be sent, and is not among this run's; this sends it: %[3]s",
