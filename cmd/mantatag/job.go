@@ -25,6 +25,9 @@ import (
 // keptInput is the name under which standard input is kept in the job folder.
 const keptInput = "input"
 
+// isKept reports whether input is a standard input that is kept in the folder job.
+func isKept(input, job string) bool { return sameFile(input, filepath.Join(job, keptInput)) }
+
 // jobFolder is where the job of an input lives unless --job says otherwise.
 func jobFolder(input string, sandbox bool) string {
 	if input == "-" {
@@ -204,7 +207,7 @@ func mappings(ctx context.Context, j *journal.Journal, input string, read ingest
 // that are still to be sent, or may lack some.
 func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) *sparedInput {
 	last := j.Last()
-	if last.Begin.IsZero() || last.Input == input && sameFile(input, filepath.Join(j.Dir(), keptInput)) {
+	if last.Begin.IsZero() || last.Input == input && isKept(input, j.Dir()) {
 		return nil // a standard input of the last run may be another: see spareInput
 	}
 	behind := &sparedInput{name: last.Input, of: last}

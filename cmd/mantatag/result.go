@@ -155,6 +155,9 @@ func perSecond(l *lang.Language, rate float64) string {
 // rows, and where they are.
 func briefly(l *lang.Language, s report.Summary) []string {
 	input, unit := filepath.Base(s.Input.Path), lang.Word("rows")
+	if isKept(s.Input.Path, s.Job) {
+		input = l.Say("standard input")
+	}
 	if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
 		unit = "mappings"
 	}

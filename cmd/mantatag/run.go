@@ -361,6 +361,9 @@ func (o *runOptions) notStarted(input string, began time.Time, err error) exitSt
 // noRows warns of an input that is nothing but its header, as an export that
 // broke leaves one: otherwise it would look like a success.
 func noRows(l *lang.Language, input string) string {
+	if input == "-" {
+		input = l.Say("standard input")
+	}
 	return l.Say("%[1]s has a header and no rows, so there was nothing to send; if that is not meant, see whether the export is whole", input)
 }
 

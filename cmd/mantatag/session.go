@@ -365,7 +365,11 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		}
 	}
 	if n := summary.Input.Rows; stopped == nil && n != nil && *n == 0 {
-		s.warn(noRows(s.lang, s.input))
+		input := s.input
+		if isKept(input, s.dir) {
+			input = "-"
+		}
+		s.warn(noRows(s.lang, input))
 	}
 	level := zerolog.WarnLevel
 	switch summary.StoppedBy {
