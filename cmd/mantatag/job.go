@@ -205,27 +205,33 @@ func mappings(ctx context.Context, j *journal.Journal, input string, read ingest
 // leftBehind is what the last run of a job was given, if this run is given something
 // else, be it under the same name, or reads it in another way, and lacks rows of it
 // that are still to be sent, or may lack some.
-func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) *sparedInput {
+func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) (*sparedInput, error) {
 	last := j.Last()
 	if last.Begin.IsZero() || last.Input == input && isKept(input, j.Dir()) {
-		return nil // a standard input of the last run may be another: see spareInput
+		return nil, nil // a standard input of the last run may be another: see spareInput
+	}
+	same := last.Input == input && sameReading(last.Params, paramsOf(read, false))
+	replaced := last.Replaced()
+	if same && !replaced {
+		return nil, nil
 	}
 	behind := &sparedInput{name: last.Input, of: last}
-	same := last.Input == input && sameReading(last.Params, paramsOf(read, false))
 	if !same {
 		behind.rows, behind.doubt = unsent(ctx, j, rowsGiven(ctx, j, last), input, read)
 	}
-	if behind.rows < 0 || last.Replaced() {
+	if behind.rows < 0 || replaced {
 		lost, doubt := unsent(ctx, j, func(each func(journal.Key)) error { return report.Left(j, each) }, input, read)
-		switch {
-		case lost > behind.rows, lost < 0 && behind.rows <= 0 && !triedAll(last):
+		if lost > behind.rows || lost < 0 && behind.rows <= 0 && !triedAll(last) {
 			behind.rows, behind.doubt, behind.gone = lost, doubt, true
 		}
 	}
-	if behind.rows == 0 || behind.rows < 0 && !behind.gone {
-		return nil
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case behind.rows == 0, behind.rows < 0 && !behind.gone:
+		return nil, nil
 	}
-	return behind
+	return behind, nil
 }
 
 // triedAll reports whether a run left no row of its input.

@@ -329,9 +329,15 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	if spared != nil {
 		s.sayOf(spared, resumeSpared(flags, spared, o.read, api.bot, dir))
 		s.behind = spared.rows
-	} else if behind := leftBehind(ctx, j, absolute, o.read); behind != nil {
-		s.sayBehind(behind)
-		s.behind = behind.rows
+	} else {
+		behind, err := leftBehind(ctx, j, absolute, o.read)
+		if err != nil {
+			return err
+		}
+		if behind != nil {
+			s.sayBehind(behind)
+			s.behind = behind.rows
+		}
 	}
 	return s.run(ctx)
 }
