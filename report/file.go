@@ -213,7 +213,7 @@ const sweepAge = time.Hour
 // a job, an hour later at the earliest. What cannot be removed, since it is open
 // elsewhere, is harmless and waits for the next one.
 func Sweep(dir string) error {
-	return sweep(dir, append(OutcomeFiles(), summaryName, pageName, stampName))
+	return sweep(dir, append(OutcomeFiles(), summaryName, pageName, stampName, leftName))
 }
 
 // SweepMetrics does the same where metrics are written.

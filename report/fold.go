@@ -83,7 +83,8 @@ type fold struct {
 	host  string
 	tally tally
 
-	broken error // why the input could not be read to its end
+	broken error     // why the input could not be read to its end
+	left   *leftKeys // takes note of what is left to be sent; nil: nobody does
 	kinds  kinds
 	series series
 }
@@ -176,6 +177,9 @@ func (f *fold) judge(row *ingest.Row) (outcome, error) {
 		return o, err
 	}
 	f.tally.count(o.kind, o.inDoubt, ref.InFlight)
+	if o.kind == journal.None || o.kind == journal.Retryable {
+		f.left.add(key)
+	}
 	switch {
 	case o.kind == journal.None:
 	case !o.recorded:

@@ -7,7 +7,9 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"mantatag/ingest"
@@ -100,6 +102,8 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	files := newOutcomeFiles(s.disk, dir, in.Layout())
 	defer files.abort()
 	f := newFold(s, st, in.Layout())
+	f.left = newLeftKeys(s, s.Journal.Last())
+	defer f.left.abandon()
 	if err := f.run(ctx, in, files.write); err != nil {
 		return st.stopped(s, f.tally, err), err
 	}
@@ -135,6 +139,8 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	}
 	if err != nil || st.digest(s) != from { // or the input was changed meanwhile
 		from = ""
+	} else {
+		f.left.keep()
 	}
 	left[pageName] = []leftFile{page.left}
 	// The stamp that stands if this fails says as much of the outcome files; the
@@ -163,6 +169,20 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 		return st.stopped(s, f.tally, err), err
 	}
 	return st.summary(s, f.tally), nil
+}
+
+// SentBefore reports whether the reports in a job's folder are of runs that sent
+// something, whatever its journal says.
+func SentBefore(dir string) bool {
+	var sum Summary
+	var made stamp
+	for name, into := range map[string]any{summaryName: &sum, stampName: &made} {
+		if text, err := journal.ReadFile(filepath.Join(dir, name)); err == nil {
+			_ = json.Unmarshal(text, into) // a damaged one tells what it can
+		}
+	}
+	sent := func(rows Rows, r Requests) bool { return rows.Succeeded > 0 || rows.Earlier > 0 || r.Sent > 0 }
+	return sent(sum.Rows, sum.Requests) || sent(made.Tally.Rows, made.Tally.Requests)
 }
 
 // Recorded returns what the journal alone says of a job, for when the input is not

@@ -134,7 +134,7 @@ func (o *checkOptions) run(ctx context.Context, input string) error {
 			return usagef("--output %s cannot be written: %w", o.output, err)
 		}
 		if kept != "" {
-			fmt.Fprintln(os.Stderr, "mantatag:", keptEdit(o.lang, o.output, kept))
+			fmt.Fprintln(os.Stderr, "mantatag:", keptEdit(o.lang, o.output, kept, o.sandbox))
 		}
 	}
 	if s.found.Rows == 0 {
@@ -202,11 +202,15 @@ func (o *checkOptions) openJob(s *surveyor, dir string) error {
 		return err
 	}
 	if existingJob(dir) != nil {
-		return nil // nothing is done yet
+		return journalLost(dir) // else nothing is done yet
 	}
 	j, err := journal.View(dir)
 	if err != nil {
 		return err
+	}
+	if len(j.Sessions()) == 0 {
+		_ = j.Close()
+		return journalLost(dir)
 	}
 	if j.Host() != s.host {
 		_ = j.Close()

@@ -25,6 +25,9 @@ import (
 // keptInput is the name under which standard input is kept in the job folder.
 const keptInput = "input"
 
+// isKept reports whether input is a standard input that is kept in the folder job.
+func isKept(input, job string) bool { return sameFile(input, filepath.Join(job, keptInput)) }
+
 // jobFolder is where the job of an input lives unless --job says otherwise.
 func jobFolder(input string, sandbox bool) string {
 	if input == "-" {
@@ -102,13 +105,15 @@ func keepInput(ctx context.Context, stdin io.Reader, job string, try func(name s
 	return name, nil
 }
 
-// sparedInput is a standard input of an earlier run that a new one would have
-// replaced although it lacks rows of it that are still to be sent.
+// sparedInput is an input of an earlier run of which rows are still to be sent that
+// the present one lacks: a standard input that would have been replaced, or another
+// file.
 type sparedInput struct {
 	name  string
 	rows  int64           // to be sent; -1: it is not known how many
 	doubt bool            // all of these are in doubt
 	of    journal.Session // the last run of it; zero: there was none
+	gone  bool            // it is not there under its name any more
 }
 
 // spareInput keeps what an earlier run kept of standard input under a dated
@@ -124,7 +129,7 @@ func spareInput(ctx context.Context, j *journal.Journal, next string, read inges
 		for _, of := range slices.Backward(j.Sessions()) {
 			if of.Input == absolute {
 				spared.of = of
-				spared.rows, spared.doubt = unsent(ctx, j, of, next, read)
+				spared.rows, spared.doubt = unsent(ctx, j, rowsGiven(ctx, j, of), next, read)
 				break
 			}
 		}
@@ -142,14 +147,14 @@ func spareInput(ctx context.Context, j *journal.Journal, next string, read inges
 	return spared, nil
 }
 
-// unsent is how many rows of the input of an earlier run are still to be sent and
-// ask for what next does not ask for, and whether all of them are in doubt; -1: it
-// cannot be known.
-func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next string, read ingest.Options) (n int64, doubt bool) {
+// unsent is how many rows of an earlier input, which goes through what they ask for,
+// are still to be sent and ask for what next does not ask for, and whether all of
+// them are in doubt; -1: it cannot be known.
+func unsent(ctx context.Context, j *journal.Journal, rows func(each func(journal.Key)) error, next string, read ingest.Options) (n int64, doubt bool) {
 	defer j.AskAnew()
 	doubt = true
 	asked := false
-	err := mappings(ctx, j, of.Input, optionsOf(of.Params, of.Bot), func(key journal.Key, _ int64) {
+	err := rows(func(key journal.Key) {
 		if state := j.Lookup(key).State; state == journal.Succeeded || state == journal.Failed {
 			return
 		}
@@ -166,6 +171,13 @@ func unsent(ctx context.Context, j *journal.Journal, of journal.Session, next st
 		return -1, false
 	}
 	return n, doubt
+}
+
+// rowsGiven is a way through what the rows of the input of a run ask for.
+func rowsGiven(ctx context.Context, j *journal.Journal, of journal.Session) func(each func(journal.Key)) error {
+	return func(each func(journal.Key)) error {
+		return mappings(ctx, j, of.Input, optionsOf(of.Params, of.Bot), func(key journal.Key, _ int64) { each(key) })
+	}
 }
 
 // mappings goes through what the rows of an input ask for.
@@ -191,20 +203,40 @@ func mappings(ctx context.Context, j *journal.Journal, input string, read ingest
 }
 
 // leftBehind is what the last run of a job was given, if this run is given something
-// else, or reads it in another way, and lacks rows of it that are still to be sent.
-func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) *sparedInput {
+// else, be it under the same name, or reads it in another way, and lacks rows of it
+// that are still to be sent, or may lack some.
+func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) (*sparedInput, error) {
 	last := j.Last()
+	if last.Begin.IsZero() || last.Input == input && isKept(input, j.Dir()) {
+		return nil, nil // a standard input of the last run may be another: see spareInput
+	}
+	same := last.Input == input && sameReading(last.Params, paramsOf(read, false))
+	replaced := last.Replaced()
+	if same && !replaced {
+		return nil, nil
+	}
+	behind := &sparedInput{name: last.Input, of: last}
+	if !same {
+		behind.rows, behind.doubt = unsent(ctx, j, rowsGiven(ctx, j, last), input, read)
+	}
+	if behind.rows < 0 || replaced {
+		lost, doubt := unsent(ctx, j, func(each func(journal.Key)) error { return report.Left(j, each) }, input, read)
+		if lost > behind.rows || lost < 0 && behind.rows <= 0 && !triedAll(last) {
+			behind.rows, behind.doubt, behind.gone = lost, doubt, true
+		}
+	}
 	switch {
-	case last.Begin.IsZero() || !isThere(last.Input):
-		return nil
-	case last.Input == input && (sameReading(last.Params, paramsOf(read, false)) || sameFile(input, filepath.Join(j.Dir(), keptInput))):
-		return nil // a standard input of the last run may be another: see spareInput
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case behind.rows == 0, behind.rows < 0 && !behind.gone:
+		return nil, nil
 	}
-	rows, doubt := unsent(ctx, j, last, input, read)
-	if rows <= 0 {
-		return nil
-	}
-	return &sparedInput{last.Input, rows, doubt, last}
+	return behind, nil
+}
+
+// triedAll reports whether a run left no row of its input.
+func triedAll(s journal.Session) bool {
+	return !s.End.IsZero() && s.StoppedBy == "" && s.Totals.Retryable == 0 && !s.Params.HoldInDoubt
 }
 
 // sameReading reports whether two ways of reading an input find the same rows in it.
@@ -253,7 +285,7 @@ func outsideJob(input, job string, fresh bool) error {
 // retire moves an earlier job out of the way, and no other folder. It returns
 // where to, "" if there is none.
 func retire(dir string) (string, error) {
-	if existingJob(dir) != nil {
+	if existingJob(dir) != nil && journalLost(dir) == nil {
 		return "", nil
 	}
 	return journal.Retire(dir, time.Now())
@@ -285,6 +317,15 @@ func existingJob(dir string) error {
 		return usagef("the job cannot be read: %w", err)
 	}
 	return nil
+}
+
+// journalLost is a usage error if a job whose journal knows of no run has sent
+// something all the same: begun anew, it would send that again.
+func journalLost(dir string) error {
+	if !report.SentBefore(dir) {
+		return nil
+	}
+	return usagef("%s has outcomes of earlier runs and no journal that knows of them: put its journal.ndjson back, or start over with --fresh, which sends every row again", dir)
 }
 
 // hasOutcomes reports whether a run of the job in dir, if there is one, has
@@ -414,6 +455,24 @@ func mendCommand(program string, flags []string, s report.Summary) string {
 	return commandLineOf(program, append(words, file)...)
 }
 
+// goOnWithEdited is the command that goes on with the job in dir, whose input lies
+// under another name now; "": there is no such job.
+func goOnWithEdited(dir, input string) string {
+	if existingJob(dir) != nil {
+		return ""
+	}
+	j, err := journal.View(dir)
+	if err != nil {
+		return ""
+	}
+	defer j.Close()
+	absolute, err := filepath.Abs(input)
+	if err != nil {
+		return ""
+	}
+	return anywhere(dir, j.Last().Flags, absolute)
+}
+
 // anywhere is the command that goes on with the job in dir from any folder; "" if
 // this one has no name.
 func anywhere(dir string, kept []string, input string) string {
@@ -466,8 +525,12 @@ func resumeSpared(flags *pflag.FlagSet, spared *sparedInput, read ingest.Options
 }
 
 // goBack is the command that sends what was left behind, as its own run was given and
-// from any folder, if the journal says so much.
+// from any folder, if the journal says so much. Dots stand for a file that is gone.
 func goBack(flags *pflag.FlagSet, behind *sparedInput, read ingest.Options, bot, job string) string {
+	name := behind.name
+	if behind.gone {
+		name = "…"
+	}
 	if kept := behind.of.Flags; kept != nil {
 		if behind.doubt {
 			kept = withoutHold(kept)
@@ -476,21 +539,29 @@ func goBack(flags *pflag.FlagSet, behind *sparedInput, read ingest.Options, bot,
 		if sheet := behind.of.Params.Sheet; sheet != "" && !slices.ContainsFunc(kept, named) {
 			kept = append(slices.Clone(kept), "--sheet="+sheet) // another may be the first by now
 		}
-		if command := anywhere(job, kept, behind.name); command != "" {
+		if command := anywhere(job, kept, name); command != "" {
 			return command
 		}
+	}
+	if behind.gone {
+		return commandLine("run", "--job="+job, name)
 	}
 	return resumeSpared(flags, behind, read, bot, job)
 }
 
-// renewalCommand is the command line that renews the pair of a run that was
-// given flags.
-func renewalCommand(flags *pflag.FlagSet) string {
+// renewalCommand is the command line that renews the pair of a run that was given
+// flags, from any folder and without the run's environment: elsewhere another API
+// would get the secret.
+func (o *runOptions) renewalCommand(flags *pflag.FlagSet) string {
+	kept := o.keptFlags(flags)
+	if kept == nil {
+		kept = resumeFlags(flags)
+	}
 	words := []string{"token", "renew"}
-	for _, name := range []string{"token-file", "secret-file", "bot", "api-url", "lang"} {
-		if f := flags.Lookup(name); f != nil && f.Changed {
-			words = append(words, "--"+name+"="+f.Value.String())
+	for _, w := range kept {
+		if name, _, _ := strings.Cut(w, "="); slices.Contains([]string{"--token-file", "--secret-file", "--bot", "--api-url", "--lang"}, name) {
+			words = append(words, w)
 		}
 	}
-	return commandLine(words...)
+	return commandLineOf(programAnywhere(), words...)
 }

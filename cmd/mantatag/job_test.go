@@ -2,13 +2,17 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"mantatag/cmd/mantatag/lang"
+	"mantatag/report"
+	"mantatag/report/journal"
 )
 
 // What a run prints to go on with asks for the same as its own command line.
@@ -86,5 +90,39 @@ func TestRateRoundTrip(t *testing.T) {
 		if err := again.Set(given.String()); err != nil || again != given {
 			t.Errorf("%s is said as %s: %v", text, &given, err)
 		}
+	}
+}
+
+// Ctrl-C while an input is compared with that of the last run ends the command: a run
+// that began would leave those rows behind without a word.
+func TestInterruptedComparisonOfFiles(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	dir := t.TempDir()
+	job := filepath.Join(dir, "job")
+	var inputs [2]string
+	for i, text := range []string{"tagId,clientId\nt1,c1\nt1,c2\n", "tagId,clientId\nt1,d1\n"} {
+		inputs[i] = filepath.Join(dir, strconv.Itoa(i)+".csv")
+		if err := os.WriteFile(inputs[i], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := execute(t.Context(), []string{"run", "--sandbox", "--quiet", "--rate=1/h", "--max-duration=300ms", "--job", job, inputs[0]}); code != report.ExitLeft {
+		t.Fatalf("exit %d", code)
+	}
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(interrupted{os.Interrupt})
+	for range 2 { // the other file is there, or gone
+		if code := execute(ended, []string{"run", "--sandbox", "--quiet", "--job", job, inputs[1]}); code != report.ExitInterrupted {
+			t.Errorf("exit %d", code)
+		}
+		j, err := journal.View(job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(j.Sessions()); n != 1 {
+			t.Errorf("%d runs have begun", n)
+		}
+		_ = j.Close()
+		_ = os.Remove(inputs[0])
 	}
 }

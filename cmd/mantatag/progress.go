@@ -130,10 +130,11 @@ func (p *progress) outcome(kind journal.Kind) {
 	}
 }
 
-// sayFound sums up what was mended, what looked odd and what was in doubt.
-func (p *progress) sayFound() {
+// sayFound sums up what was mended, what looked odd and what was in doubt. What may
+// have been done twice is for warn.
+func (p *progress) sayFound(warn func(sentence string)) {
 	if n := p.again.Load(); n > 0 {
-		p.log.Warn().Int64("again", n).Msg(p.lang.Say("rows that an earlier run had left in doubt and that were sent again: %[1]d; each may have reached the API twice (--in-doubt hold keeps such rows back)", n))
+		warn(p.lang.Say("rows that an earlier run had left in doubt and that were sent again: %[1]d; each may have reached the API twice (--in-doubt hold keeps such rows back)", n))
 	}
 	if n := p.mended.Load(); n > 0 {
 		p.log.Info().Int64("mended", n).Msg(p.lang.Say("cells that were not as they should be and were read as they were surely meant: %[1]d; mantatag check lists them", n))

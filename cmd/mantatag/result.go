@@ -24,14 +24,15 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// written says what the error of writing to standard output is about. Where
+// written says what the error of writing to standard output is about, which is for
+// the user to mend, as a full disk is. Where
 // the result is all that a command makes, it has failed then; but it has not where
 // nobody wants more of it, as in a pipe into head.
 func written(err error) error {
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
-	return sayf("standard output could not be written: %w", err)
+	return usagef("standard output could not be written: %w", err)
 }
 
 // next is what to do after a run.
@@ -43,8 +44,8 @@ type next struct {
 
 // printResult is the closing table: what became of the rows, what it took, and
 // what to do next.
-func printResult(w io.Writer, l *lang.Language, s report.Summary, do next) {
-	printStanding(w, l, standing{Summary: s, unwritten: s.Recorded}, do)
+func printResult(w io.Writer, l *lang.Language, s report.Summary, behind int64, do next) {
+	printStanding(w, l, standing{Summary: s, unwritten: s.Recorded, behind: behind}, do)
 }
 
 // printStanding is printResult of a job that may be running.
@@ -93,8 +94,11 @@ func printStanding(w io.Writer, l *lang.Language, s standing, do next) {
 	note(s.Rows.Duplicates > 0, l.Say("%[1]d ask for the same as a row before them, and share its outcome.", s.Rows.Duplicates))
 	note(s.InFlight > 0, l.Say("%[1]d are on their way: sent or about to be, and not answered yet.", s.InFlight))
 	note(s.InDoubt > 0, l.Say("%[1]d may have been done: a request for each was sent, or about to be, and no answer of the API's own came (mantatag_in_doubt).", s.InDoubt))
+	note(s.behind > 0, l.Say("%[1]d rows of the input of the run before are not among these, and were still to be sent: see run.log.", s.behind))
+	note(s.behind < 0, l.Say("Rows of the input of the run before may never have been sent: see run.log."))
 	note(sent > 0 && r.RateLimited == 0, l.Say("%[1]d requests in %[2]s.", sent, l.Duration(took)))
 	note(r.RateLimited > 0, l.Say("%[1]d requests in %[2]s, %[3]d of them over the rate limit and sent again.", sent, l.Duration(took), r.RateLimited))
+	note(!s.Running && sent > 0 && r.Sent > sent, l.Say("%[1]d more were sent, or about to be, and no answer to them is recorded.", r.Sent-sent))
 	note(r.Sent == 0, l.Say("Nothing was sent."))
 	note(true, sayPace(l, s.Summary))
 	note(page != "", l.Say("Report: %[1]s", page))
@@ -151,6 +155,9 @@ func perSecond(l *lang.Language, rate float64) string {
 // rows, and where they are.
 func briefly(l *lang.Language, s report.Summary) []string {
 	input, unit := filepath.Base(s.Input.Path), lang.Word("rows")
+	if isKept(s.Input.Path, s.Job) {
+		input = l.Say("standard input")
+	}
 	if n := s.Input.Rows; n != nil && *n != s.Rows.Read {
 		unit = "mappings"
 	}

@@ -73,3 +73,25 @@ func TestCheckSaysPace(t *testing.T) {
 		}
 	}
 }
+
+// Of a run that was cut off, requests that were answered are told from those of which
+// nothing came back.
+func TestRequestsOfARunCutOff(t *testing.T) {
+	for _, c := range []struct {
+		running bool
+		sent    int64
+		want    string
+	}{
+		{false, 36, "  4 requests in 5s.\n  32 more were sent, or about to be, and no answer to them is recorded.\n"},
+		{false, 5, "  4 requests in 5s.\n  1 more was sent, or about to be, and no answer to it is recorded.\n"},
+		{false, 4, "  4 requests in 5s.\n\n"},
+		{true, 36, "  4 requests in 5s.\n\n"}, // they are on their way
+	} {
+		s := standing{Running: c.running, Summary: report.Summary{ElapsedSeconds: 5, Requests: report.Requests{Sent: c.sent, Succeeded: 4}}}
+		var b strings.Builder
+		printStanding(&b, lang.New(lang.English), s, next{left: "again"})
+		if !strings.Contains(b.String(), c.want) {
+			t.Errorf("%d sent, running %t:\n%s", c.sent, c.running, b.String())
+		}
+	}
+}

@@ -236,7 +236,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 	}
 	o.login.say = o.lang.Say
 	if !o.sandbox && o.login.checkFiles() == nil {
-		o.login.renewal = renewalCommand(flags)
+		o.login.renewal = o.renewalCommand(flags)
 	}
 	api, err := o.target()
 	if err != nil {
@@ -271,7 +271,7 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 			return err
 		}
 	}
-	j, err := journal.Open(dir, journal.Options{Host: api.host})
+	j, err := journal.Open(dir, journal.Options{Host: api.host, First: func() error { return journalLost(dir) }})
 	if disk, ok := errors.AsType[*journal.DiskError](err); ok && !isThere(dir) {
 		return usagef("the job folder %s cannot be made: %w; give another one with --job", dir, disk.Err)
 	}
@@ -332,10 +332,19 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 			fmt.Fprintln(t, "mantatag:", o.lang.Say("run.log cannot be written any more, and the run goes on without it: %[1]v", err))
 		}}, t, o.logFormat, level, shown), terminal: t, bar: bar, others: found.Others,
 	}
+	s.goBack = func(behind *sparedInput) string { return goBack(flags, behind, o.read, api.bot, dir) }
 	if spared != nil {
 		s.sayOf(spared, resumeSpared(flags, spared, o.read, api.bot, dir))
-	} else if behind := leftBehind(ctx, j, absolute, o.read); behind != nil {
-		s.sayBehind(behind, goBack(flags, behind, o.read, api.bot, dir))
+		s.behind = spared.rows
+	} else {
+		behind, err := leftBehind(ctx, j, absolute, o.read)
+		if err != nil {
+			return err
+		}
+		if behind != nil {
+			s.sayBehind(behind)
+			s.behind = behind.rows
+		}
 	}
 	return s.run(ctx)
 }
@@ -365,6 +374,9 @@ func (o *runOptions) notStarted(input string, began time.Time, err error) exitSt
 // noRows warns of an input that is nothing but its header, as an export that
 // broke leaves one: otherwise it would look like a success.
 func noRows(l *lang.Language, input string) string {
+	if input == "-" {
+		input = l.Say("standard input")
+	}
 	return l.Say("%[1]s has a header and no rows, so there was nothing to send; if that is not meant, see whether the export is whole", input)
 }
 

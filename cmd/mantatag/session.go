@@ -30,14 +30,16 @@ import (
 type session struct {
 	*runOptions
 	api        target
-	input, dir string      // input is absolute
-	retired    string      // where --fresh put the job that was in dir; "": nowhere
-	resume     string      // the command that goes on
-	resend     string      // the same, for mappings in doubt too
-	given      []string    // its flags
-	kept       []string    // the same, as the journal has them
-	others     []string    // sheets of the workbook that are not read, where none was asked for
-	opened     fs.FileInfo // of the input; nil: it was not opened
+	input, dir string                    // input is absolute
+	retired    string                    // where --fresh put the job that was in dir; "": nowhere
+	resume     string                    // the command that goes on
+	resend     string                    // the same, for mappings in doubt too
+	given      []string                  // its flags
+	kept       []string                  // the same, as the journal has them
+	goBack     func(*sparedInput) string // the command that sends what was left behind
+	behind     int64                     // rows of the run before that this one lacks; -1: there may be some
+	others     []string                  // sheets of the workbook that are not read, where none was asked for
+	opened     fs.FileInfo               // of the input; nil: it was not opened
 	journal    *journal.Journal
 	log        zerolog.Logger
 	terminal   *terminal
@@ -47,10 +49,14 @@ type session struct {
 func (s *session) run(ctx context.Context) error {
 	idle := s.nothingLeft()
 	began := time.Now()
-	err := s.journal.Begin(journal.Session{
+	session := journal.Session{
 		Begin: began, Program: version(), Bot: s.api.bot, Input: s.input,
-		Params: paramsOf(s.read, s.inDoubt == "hold"), Flags: s.kept,
-	})
+		Params: paramsOf(s.read, s.inDoubt == "hold"), Flags: s.kept, Behind: s.behind,
+	}
+	if given, err := os.Stat(s.input); err == nil {
+		session.InputSize, session.InputModified = given.Size(), given.ModTime().UTC()
+	}
+	err := s.journal.Begin(session)
 	if err != nil {
 		return err
 	}
@@ -123,9 +129,9 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	}
 	shown.split = s.read.SplitTags != ""
 	if found := rows.Layout(); found.Guessed {
-		s.log.Warn().Str("encoding", found.Encoding).Msg(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
+		s.warn(s.lang.Say("the encoding was taken for %[1]s, so that text in it reads: %[2]s; if that is wrong, stop the run and say which it is with --encoding", found.Encoding, found.Sample))
 	} else if len(s.others) > 0 {
-		s.log.Warn().Str("sheet", found.Sheet).Msg(s.lang.Say("only the sheet %[1]q is read, and not %[2]s; if that is wrong, stop the run and say which it is with --sheet", found.Sheet, quoted(s.others)))
+		s.warn(s.lang.Say("only the sheet %[1]q is read, and not %[2]s; if that is wrong, stop the run and say which it is with --sheet", found.Sheet, quoted(s.others)))
 	}
 
 	if n := rows.Layout().Hidden; n > 0 {
@@ -177,7 +183,7 @@ func (s *session) send(ctx context.Context, began time.Time, pacer *pace.Pacer, 
 	sent()
 	close(done)
 	beside.Wait()
-	shown.sayFound()
+	shown.sayFound(s.warn)
 
 	var stop *worker.Stop
 	var signal interrupted
@@ -249,7 +255,7 @@ func (s *session) greet() {
 	sessions := len(all)
 	if sessions > 1 {
 		if before := all[sessions-2].Bot; before != s.api.bot {
-			s.log.Warn().Msg(s.lang.Say("the last run of this job was for the bot %[1]q; what was done for it stays recorded, and for %[2]q each row is new", before, s.api.bot))
+			s.warn(s.lang.Say("the last run of this job was for the bot %[1]q; what was done for it stays recorded, and for %[2]q each row is new", before, s.api.bot))
 		}
 		s.log.Info().Int("session", sessions).Msg(s.lang.Say("going on with the job in %[1]s: what has an outcome is not sent again", s.dir))
 	} else {
@@ -282,29 +288,37 @@ func (s *session) warn(sentence string) {
 // sayOf says where an earlier standard input is, and the command that sends what
 // is left of it.
 func (s *session) sayOf(spared *sparedInput, command string) {
-	say := func(sentence string) { s.log.Warn().Msg(sentence) }
 	if spared.rows < 0 {
-		say(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
+		s.warn(s.lang.Say("standard input is not that of the last run, which may have rows still to be sent; it is kept in %[1]s, and this sends them: %[2]s", spared.name, command))
 	} else {
-		say(s.lang.Say("standard input lacks %[1]d rows of the last run's that are still to be sent; the old input is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
+		s.warn(s.lang.Say("standard input lacks %[1]d rows of the last run's that are still to be sent; the old input is kept in %[2]s, and this sends them: %[3]s", spared.rows, spared.name, command))
 	}
-	s.sayUnheld(spared, say)
+	s.sayUnheld(spared)
 }
 
 // sayBehind says what this run does not send though an earlier one was to.
-func (s *session) sayBehind(behind *sparedInput, command string) {
-	if behind.name == s.input {
+func (s *session) sayBehind(behind *sparedInput) {
+	command := s.goBack(behind)
+	switch {
+	case behind.gone && behind.rows < 0:
+		s.warn(s.lang.Say("rows of the file that was %[1]s may never have been sent; where this run's input lacks them, give this job the old file again, if you still have it: %[2]s", behind.name, command))
+	case behind.gone:
+		s.warn(s.lang.Say("%[1]d rows of the file that was %[2]s, of which the last run of this job was, are still to be sent, and are not among this run's; that file was replaced or is gone, and the rows with it: give this job the old file again, if you still have it: %[3]s", behind.rows, behind.name, command))
+	case behind.name == s.input:
 		s.warn(s.lang.Say("%[1]d rows that the last run of this job found in %[2]s with other flags are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
-	} else {
+	default:
 		s.warn(s.lang.Say("%[1]d rows of %[2]s, of which the last run of this job was, are still to be sent, and are not among this run's; this sends them: %[3]s", behind.rows, behind.name, command))
 	}
-	s.sayUnheld(behind, s.warn)
+	if behind.gone {
+		s.warn(s.lang.Say("a job keeps no copy of its input: give each export a name of its own, or let it contain the earlier rows as well"))
+	}
+	s.sayUnheld(behind)
 }
 
 // sayUnheld says that a command sends what was held back.
-func (s *session) sayUnheld(left *sparedInput, say func(sentence string)) {
+func (s *session) sayUnheld(left *sparedInput) {
 	if left.doubt && (left.of.Params.HoldInDoubt || s.inDoubt == "hold") {
-		say(s.lang.Say("that command leaves out --in-doubt hold, since all that it sends is in doubt and would be held back: see first in MantaGO whether it may be sent again"))
+		s.warn(s.lang.Say("that command leaves out --in-doubt hold, since all that it sends is in doubt and would be held back: see first in MantaGO whether it may be sent again"))
 	}
 }
 
@@ -332,6 +346,9 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		s.log.Error().Msg(s.lang.Error(err))
 	case s.changed():
 		s.warn(s.lang.Say("the input %[1]s was replaced or changed after the run had begun to read it: this is the result of the rows that are in it now; what was done for others is recorded in the journal", s.input))
+		if of := s.journal.Last(); !triedAll(of) {
+			s.sayBehind(&sparedInput{name: s.input, rows: -1, of: of, gone: true})
+		}
 	}
 	if s.metricsFile != "" {
 		if err := report.WriteMetrics(s.metricsFile, summary); err != nil {
@@ -348,7 +365,11 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		}
 	}
 	if n := summary.Input.Rows; stopped == nil && n != nil && *n == 0 {
-		s.warn(noRows(s.lang, s.input))
+		input := s.input
+		if isKept(input, s.dir) {
+			input = "-"
+		}
+		s.warn(noRows(s.lang, input))
 	}
 	level := zerolog.WarnLevel
 	switch summary.StoppedBy {
@@ -373,7 +394,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 	case s.json:
 		_ = printJSON(&result, summary) // a buffer takes every write
 	case !s.quiet:
-		printResult(&result, s.lang, summary, do)
+		printResult(&result, s.lang, summary, s.behind, do)
 	}
 	_, unread := result.WriteTo(os.Stdout)
 	if err := written(unread); err != nil {
@@ -442,6 +463,6 @@ func terminated(stopped *worker.Stop) bool {
 func (s *session) source() report.Source {
 	return report.Source{
 		Journal: s.journal, Input: s.input, Options: s.read, Bot: s.api.bot, Program: version(), HoldInDoubt: s.inDoubt == "hold", Say: s.lang.Named,
-		Kept: func(file, as string) { s.warn(keptEdit(s.lang, file, as)) },
+		Kept: func(file, as string) { s.warn(keptEdit(s.lang, file, as, s.sandbox)) },
 	}
 }

@@ -47,9 +47,11 @@ func newStatusCommand(l *lang.Language) *cobra.Command {
 			}
 			head := l.Say("%[1]s, of %[2]s", summary.Job, s.Input) + "\n" +
 				l.Say("run %[1]d, begun %[2]s, %[3]s", last.Number, last.Begin.Local().Format(time.DateTime), howItStands(l, args[0], last)) + "\n\n"
-			now := standingOf(args[0], summary)
+			now := standingOf(args[0], summary, last)
 			now.unwritten = now.Running || !hasReports(args[0])
 			switch {
+			case unread == "" && last.Replaced() && !triedAll(last):
+				head += l.Say("%[1]s was replaced or changed after the last run had begun: these are the rows that are in it now, and the next run says whether it lacks some that are still to be sent", s.Input) + "\n\n"
 			case unread == "":
 			case last.Message != "":
 				head += unread + "\n"
@@ -92,7 +94,7 @@ func newReportCommand(l *lang.Language) *cobra.Command {
 			if asJSON {
 				return written(printJSON(os.Stdout, summary))
 			}
-			now := standingOf(args[0], summary)
+			now := standingOf(args[0], summary, last)
 			return show(l, "", now, goOnWith(l, args[0], now, last))
 		},
 	}
@@ -106,12 +108,13 @@ type standing struct {
 	Running  bool  `json:"running"`   // a run has the job
 	InFlight int64 `json:"in_flight"` // rows whose request was sent by that run and has no answer yet
 
-	unwritten bool // the files of the job are not of these rows
+	unwritten bool  // the files of the job are not of these rows
+	behind    int64 // rows of the run before that the last one lacked; -1: there may be some
 }
 
 // standingOf is how a job stands.
-func standingOf(dir string, summary report.Summary) standing {
-	return standing{Summary: summary, Running: journal.Running(dir), InFlight: summary.InFlight}
+func standingOf(dir string, summary report.Summary, last journal.Session) standing {
+	return standing{Summary: summary, Running: journal.Running(dir), InFlight: summary.InFlight, behind: last.Behind}
 }
 
 // sayPending says what pending rows are: those that were sent are not untried.
@@ -151,7 +154,7 @@ func remake(ctx context.Context, l *lang.Language, dir string) (report.Summary, 
 	}
 	defer s.Journal.Close()
 	s.Kept = func(file, as string) {
-		sentence := keptEdit(l, file, as)
+		sentence := keptEdit(l, file, as, s.Journal.Host() == sandboxHost)
 		fmt.Fprintln(os.Stderr, "mantatag:", sentence)
 		if f, err := openLog(dir); err == nil { // it was told already
 			log := newLog(f, &terminal{out: io.Discard}, "json", zerolog.WarnLevel, zerolog.Disabled)
@@ -175,8 +178,12 @@ func gone(err error) bool {
 	return ok && errors.Is(err, fs.ErrNotExist)
 }
 
-// keptEdit says that the reports did not write over what a person wrote.
-func keptEdit(l *lang.Language, file, as string) string {
+// keptEdit says that the reports did not write over what a person wrote. Where some
+// of that has been sent, the job that did it sends the rest.
+func keptEdit(l *lang.Language, file, as string, sandbox bool) string {
+	if command := goOnWithEdited(jobFolder(file, sandbox), as); command != "" {
+		return l.Say("%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s, and this sends what of it is still to be sent: %[3]s", file, as, command)
+	}
 	return l.Say("%[1]s was edited after mantatag wrote it; since it is written anew, your version is kept in %[2]s: give that file to mantatag run, unless you did before", file, as)
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"os"
 	"time"
 )
 
@@ -71,9 +72,15 @@ type Session struct {
 	Program string `json:"program"` // version of mantatag
 	Bot     string `json:"bot"`
 	Input   string `json:"input"` // absolute path
-	Params  Params `json:"params"`
+	// What tells the input from another that takes its place; zero: unknown.
+	InputSize     int64     `json:"input_size,omitempty"`
+	InputModified time.Time `json:"input_modified,omitzero"`
+	Params        Params    `json:"params"`
 	// Flags are those of the command that goes on, whole words each; nil: unknown.
 	Flags []string `json:"flags,omitempty"`
+	// Behind counts rows of the run before that are still to be sent and not among
+	// this one's; -1: there may be some.
+	Behind int64 `json:"behind,omitempty"`
 
 	StoppedBy string `json:"stopped_by,omitempty"`
 	Message   string `json:"message,omitempty"`
@@ -89,6 +96,12 @@ type Session struct {
 
 	// Totals is counted by the journal; what a caller puts here is ignored.
 	Totals Totals `json:"totals,omitzero"`
+}
+
+// Replaced reports whether the input of a run is there no more, or another by now.
+func (s Session) Replaced() bool {
+	info, err := os.Stat(s.Input)
+	return err != nil || !s.InputModified.IsZero() && (info.Size() != s.InputSize || !info.ModTime().Equal(s.InputModified))
 }
 
 // Totals counts the entries of a session.

@@ -20,6 +20,10 @@ type Options struct {
 	// once a request may have come to that.
 	Host string
 
+	// First is asked before a run becomes the first of its journal. Its error is that
+	// of Open, and the journal stays as it is. nil: nobody is asked.
+	First func() error
+
 	// CompactSize is the size in bytes below which a journal is never
 	// rewritten compactly; 0: 8 MiB.
 	CompactSize int64
@@ -64,7 +68,8 @@ type Journal struct {
 // cut off, and a journal that has grown far beyond what it holds is rewritten
 // compactly; Notes tells. The job is locked until Close.
 //
-// It fails with ErrLocked, ErrVersion, ErrCorrupt, a HostError or a DiskError.
+// It fails with ErrLocked, ErrVersion, ErrCorrupt, a HostError, a DiskError or the
+// error of o.First.
 func Open(dir string, o Options) (_ *Journal, err error) {
 	if o.OpenFile == nil {
 		o.OpenFile = openOSFile
@@ -104,6 +109,11 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 	r, err := j.replay(o.OpenFile)
 	if err != nil {
 		return nil, err
+	}
+	if len(r.sessions) == 0 && o.First != nil {
+		if err := o.First(); err != nil {
+			return nil, err
+		}
 	}
 	j.noteTorn(r)
 	if r.headed && r.header.API != o.Host {
