@@ -85,7 +85,7 @@ type State struct {
 	first    mark    // the first refusal
 	burst    trail   // of what was accepted before it
 	saved    float64 // tokens of the last silence that are still to be made up
-	keeps    bool    // the limit saves up what a silence leaves
+	kept     float64 // the part of a silence that the limit saves up
 	deep     float64 // how deep a bucket it is at most, by what measurements agree on
 	prior    stretch // the stretch that was measured last
 	marks    trail   // of what was accepted since the last silence
@@ -136,7 +136,7 @@ const (
 // Start is the State at the start of a run.
 func Start(o Options, now time.Time) State {
 	start := max(rampStart, min(mostStart, o.Memory.Ramp/2))
-	s := State{start: start, allowed: start, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, keeps: true, deep: math.Inf(1)}
+	s := State{start: start, allowed: start, most: o.Max, rows: o.Rows, step: firstStep, patience: firstPatience, kept: 1, deep: math.Inf(1)}
 	switch {
 	case o.Rate > 0:
 		s.Rate, s.fixed, s.allowed = o.Rate, true, allInFlight

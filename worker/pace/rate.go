@@ -163,7 +163,9 @@ func (s *State) grow() {
 func (s *State) refusedAtRate(o Observation, now time.Time) {
 	s.base = now
 	if s.accepted < s.wake && s.Rate < agree*s.low {
-		s.keeps = false
+		if s.kept /= 4; s.kept < 0.2 {
+			s.kept = 0
+		}
 		s.Reason = "refused while making up for a silence"
 		return
 	}
@@ -374,9 +376,9 @@ func (s *State) resume(now time.Time) {
 	s.resumed = now
 	silent := now.Sub(s.refusal).Seconds()
 	s.saved = 0
-	if s.keeps && s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
+	if s.Window == 0 && s.measured > 0 && silent <= mostSaved && !s.shared {
 		// One is used, and a few are left for the chance of the way to the server.
-		s.saved = max(0, min(s.Rate*silent, s.depth(s.measured))-s.shallow())
+		s.saved = max(0, s.kept*min(s.Rate*silent, s.depth(s.measured))-s.shallow())
 	}
 	// A refusal half as late again as it takes to make up is due to that.
 	s.wake = int(1.5 * s.saved * catchUp / (catchUp - 1))

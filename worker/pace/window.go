@@ -324,7 +324,7 @@ func (s *State) noWindow(now time.Time, reason string) {
 	// A bucket lets all of the quota in, or a counter next to nothing. Of a window,
 	// others take a part.
 	s.others = s.others || s.quota >= leastCount && s.got < s.quota*9/10 && (s.trying || s.got > s.quota/5)
-	rate, keeps := s.Rate, true
+	rate, saves := s.Rate, true
 	switch {
 	case s.trying:
 		rate = min(float64(s.quota)/s.whole.Seconds(), float64(s.accepted)/max(0.001, now.Sub(s.resumed).Seconds()))
@@ -332,11 +332,11 @@ func (s *State) noWindow(now time.Time, reason string) {
 		rate = s.named.rate()
 	case s.tested:
 		rate = float64(s.accepted) / max(0.001, now.Sub(s.refusal).Seconds())
-		keeps = false // windows save up nothing, whatever they are
+		saves = false // windows save up nothing, whatever they are
 	}
 	s.guess(rate)
-	if !keeps {
-		s.keeps, s.deep = false, 0
+	if !saves {
+		s.kept, s.deep = 0, 0
 	}
 	s.Window, s.base, s.trying = 0, now, false
 	if s.struck++; s.passed > 0 {
@@ -369,7 +369,7 @@ func (s *State) recoveredInWindow(elapsed time.Duration) {
 	case s.tested && s.spent && s.quota > s.held && max(s.held, s.got-1) >= s.quota*3/4:
 		// Two windows of the clock took part in what had seemed one quota.
 		s.setQuota(min(s.quota, max(s.held, s.got-1)), s.Window)
-	case s.named.Limit == 0 && s.base.Equal(s.before) && (elapsed < s.Window*3/4 || elapsed > s.Window*5/4 && !s.asked):
+	case s.named.Limit == 0 && s.base.Equal(s.before) && (elapsed < s.Window*7/8 || elapsed > s.Window*5/4 && !s.asked):
 		s.setQuota(s.quota, snap(elapsed))
 	}
 	if s.tested {
