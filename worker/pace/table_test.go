@@ -322,6 +322,32 @@ func TestTable(t *testing.T) {
 	w.Flush()
 }
 
+// TestRareRuns prints, with -table, the single runs of which the table's percentiles say
+// nothing: those of one copy with a goal that took more than 1.7 of the ideal time, or
+// the goal and half of it if that is more, or had more than 6 % refused.
+func TestRareRuns(t *testing.T) {
+	if !*tableFlag {
+		return
+	}
+	runs, rare := 0, 0
+	for _, c := range scenarios() {
+		if c.copies > 1 || c.time == 0 || c.rows > 12_000 || !strings.Contains(c.group+" | "+c.name, *onlyFlag) {
+			continue
+		}
+		for i := range *seedsFlag {
+			seed := uint64(*firstFlag + i)
+			r, over := c.run(seed)
+			runs++
+			if over <= max(1.7, 1.5*c.time) && 100*r.refused <= 6*r.sent {
+				continue
+			}
+			rare++
+			fmt.Printf("%s | %s, %v, seed %d: %.2f of the ideal, %d of %d refused\n", c.group, c.name, c.latency, seed, over, r.refused, r.sent)
+		}
+	}
+	fmt.Printf("%d of %d runs\n", rare, runs)
+}
+
 // TestTrace prints, with -decisions, each decision of one run of the first scenario chosen.
 func TestTrace(t *testing.T) {
 	if !*traceFlag {
