@@ -51,7 +51,7 @@ func TestFigures(t *testing.T) {
 
 // A window is neither taken for a longer one, nor for none, nor for one that others
 // use too, and does not lose a part of each to its guard. Each of the rules for that
-// is needed by one of these seeds at least, which takes 1.13 to 2.06 of the ideal time
+// is needed by one of these seeds at least, which takes 1.13 to 2.07 of the ideal time
 // without it.
 func TestWindows(t *testing.T) {
 	takesAtMost(t, map[string]seeded{
