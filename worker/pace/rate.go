@@ -194,9 +194,9 @@ func (s *State) refusedAtRate(o Observation, now time.Time) {
 		limit = (limit + n/(active+silent)) / 2
 	}
 	most := n / active
-	// Company shows in measurements of a rate: not in one request, nor in what was a
-	// mean, over a climb to twice the rate, nor in a limit on those in flight.
-	if s.low > 0 && n > 1 && s.Rate < 2*s.from && s.packed == 0 {
+	// Company shows in measurements of a rate: not in one request or two, nor in what
+	// was a mean, over a climb to twice the rate, nor in a limit on those in flight.
+	if s.low > 0 && n > 2 && s.Rate < 2*s.from && s.packed == 0 {
 		s.meet(!same(limit, s.low, agree+1/n))
 	}
 	s.learn(limit, most, active+silent)
