@@ -13,8 +13,9 @@ import (
 )
 
 // leftName is the file with what those rows ask for that a run left to be sent: the
-// keys of their mappings after a line that says of which input. The journal has none
-// of a row that was never sent, and the input may be another when the next run begins.
+// keys of their mappings after a line that says of which input, or that line alone
+// where none was left. The journal has none of a row that was never sent, and the
+// input may be another when the next run begins.
 const leftName = "left.keys"
 
 // leftOf says of which rows the keys are.
@@ -42,37 +43,28 @@ func leftLine(of journal.Session) []byte {
 
 // leftKeys is that file while the reports are made; nil where the input is not what
 // the last run was given.
-type leftKeys struct {
-	*file
-	any bool
-}
+type leftKeys struct{ *file }
 
 func newLeftKeys(s Source, of journal.Session) *leftKeys {
 	line := leftLine(of)
 	if line == nil || s.Input != of.Input || of.Replaced() {
 		return nil
 	}
-	l := &leftKeys{file: s.disk.reportFile(s.Journal.Dir(), leftName)}
+	l := &leftKeys{s.disk.reportFile(s.Journal.Dir(), leftName)}
 	l.write(line)
 	return l
 }
 
 func (l *leftKeys) add(k journal.Key) {
 	if l != nil {
-		l.any = true
 		l.write(k[:])
 	}
 }
 
-// keep puts the file in its place, or removes it where no row is left. Without it
-// the next run knows less, and says so.
+// keep puts the file in its place. Without it the next run knows less, and says so.
 func (l *leftKeys) keep() {
-	switch {
-	case l == nil:
-	case l.any:
+	if l != nil {
 		_ = l.commit()
-	default:
-		_ = l.disk.forget(l.path)
 	}
 }
 
