@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"io/fs"
@@ -46,13 +47,42 @@ func leftLine(of journal.Session) []byte {
 type leftKeys struct{ *file }
 
 func newLeftKeys(s Source, of journal.Session) *leftKeys {
-	line := leftLine(of)
-	if line == nil || s.Input != of.Input || of.Replaced() {
+	line := leftOver(s, of)
+	if line == nil {
 		return nil
 	}
 	l := &leftKeys{s.disk.reportFile(s.Journal.Dir(), leftName)}
 	l.write(line)
 	return l
+}
+
+// leftOver is the first line of the file that reports of a run write; nil if they
+// write none.
+func leftOver(s Source, of journal.Session) []byte {
+	if s.Input != of.Input || of.Replaced() {
+		return nil
+	}
+	return leftLine(of)
+}
+
+// leftStands reports whether the file is of the last run, where nothing that the
+// reports were made from has changed: the input may be there anew as it was, and its
+// time is another then. Where no row is left, that is put right at once.
+func leftStands(s Source, rows Rows) bool {
+	of := s.Journal.Last()
+	line := leftOver(s, of)
+	if line == nil {
+		return true
+	}
+	if f, err := openLeft(s.Journal.Dir(), line); err == nil {
+		_ = f.Close()
+		return true
+	}
+	if rows.Pending+rows.Retryable > 0 {
+		return false
+	}
+	newLeftKeys(s, of).keep()
+	return true
 }
 
 func (l *leftKeys) add(k journal.Key) {
@@ -78,16 +108,12 @@ func (l *leftKeys) abandon() {
 // by what its reports found, whether its input is still there or not. Some of it may
 // have been done since. An error says that it is not known.
 func Left(j *journal.Journal, each func(journal.Key)) error {
-	line := leftLine(j.Last())
-	f, err := os.Open(filepath.Join(j.Dir(), leftName))
+	f, err := openLeft(j.Dir(), leftLine(j.Last()))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	r := bufio.NewReader(f)
-	if first, err := r.ReadBytes('\n'); err != nil || line == nil || string(first) != string(line) {
-		return fs.ErrNotExist // it is of another input
-	}
 	var k journal.Key
 	for {
 		switch _, err := io.ReadFull(r, k[:]); err {
@@ -99,4 +125,18 @@ func Left(j *journal.Journal, each func(journal.Key)) error {
 			return err
 		}
 	}
+}
+
+// openLeft opens the file at its keys; an error says that it is none with that line.
+func openLeft(dir string, line []byte) (*os.File, error) {
+	f, err := os.Open(filepath.Join(dir, leftName))
+	if err != nil {
+		return nil, err
+	}
+	first := make([]byte, len(line))
+	if _, err := io.ReadFull(f, first); err != nil || line == nil || !bytes.Equal(first, line) {
+		_ = f.Close()
+		return nil, fs.ErrNotExist // it is of another input
+	}
+	return f, nil
 }
