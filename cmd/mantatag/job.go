@@ -216,11 +216,17 @@ func leftBehind(ctx context.Context, j *journal.Journal, input string, read inge
 		return nil, nil
 	}
 	behind := &sparedInput{name: last.Input, of: last}
-	if !same {
+	if !same && !replaced { // what is there now is not what was left
 		behind.rows, behind.doubt = unsent(ctx, j, rowsGiven(ctx, j, last), input, read)
 	}
 	if behind.rows < 0 || replaced {
-		lost, doubt := unsent(ctx, j, func(each func(journal.Key)) error { return report.Left(j, each) }, input, read)
+		left := func(each func(journal.Key)) error { return report.Left(j, each) }
+		lost, doubt := unsent(ctx, j, left, input, read)
+		if lost > 0 && !same {
+			if gone, _ := unsent(ctx, j, left, last.Input, optionsOf(last.Params, last.Bot)); gone == 0 {
+				behind.rows, behind.doubt = lost, doubt // the new file has them too
+			}
+		}
 		if lost > behind.rows || lost < 0 && behind.rows <= 0 && !triedAll(last) {
 			behind.rows, behind.doubt, behind.gone = lost, doubt, true
 		}
