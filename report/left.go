@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mantatag/report/journal"
@@ -57,9 +58,9 @@ func newLeftKeys(s Source, of journal.Session) *leftKeys {
 }
 
 // leftOver is the first line of the file that reports of a run write; nil if they
-// write none.
+// write none. What the run before one with a wrong bot left stays known.
 func leftOver(s Source, of journal.Session) []byte {
-	if s.Input != of.Input || of.Replaced() {
+	if s.Input != of.Input || of.Replaced() || refused(of) && of.Totals.Succeeded == 0 {
 		return nil
 	}
 	return leftLine(of)
@@ -104,11 +105,26 @@ func (l *leftKeys) abandon() {
 	}
 }
 
-// Left goes through what the rows ask for that the last run of a job left to be sent,
-// by what its reports found, whether its input is still there or not. Some of it may
-// have been done since. An error says that it is not known.
-func Left(j *journal.Journal, each func(journal.Key)) error {
-	f, err := openLeft(j.Dir(), leftLine(j.Last()))
+// refused reports whether the API refused the bot of a run.
+func refused(s journal.Session) bool { return s.StoppedBy == "bot" }
+
+// LastTaken is the last run of a job that may have left something for bot, be it of
+// another: one whose bot the API refused is none, unless it is bot itself. The zero
+// one: there is none.
+func LastTaken(j *journal.Journal, bot string) journal.Session {
+	for _, s := range slices.Backward(j.Sessions()) {
+		if !refused(s) || s.Bot == bot {
+			return s
+		}
+	}
+	return journal.Session{}
+}
+
+// Left goes through what the rows ask for that a run of a job left to be sent, by
+// what its reports found, whether its input is still there or not. Some of it may have
+// been done since. An error says that it is not known.
+func Left(j *journal.Journal, of journal.Session, each func(journal.Key)) error {
+	f, err := openLeft(j.Dir(), leftLine(of))
 	if err != nil {
 		return err
 	}

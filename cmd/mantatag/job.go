@@ -206,7 +206,7 @@ func mappings(ctx context.Context, j *journal.Journal, input string, read ingest
 // else, be it under the same name, or reads it in another way, and lacks rows of it
 // that are still to be sent, or may lack some.
 func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) (*sparedInput, error) {
-	last := j.Last()
+	last := report.LastTaken(j, read.BotID)
 	if last.Begin.IsZero() || last.Input == input && isKept(input, j.Dir()) {
 		return nil, nil // a standard input of the last run may be another: see spareInput
 	}
@@ -220,7 +220,7 @@ func leftBehind(ctx context.Context, j *journal.Journal, input string, read inge
 		behind.rows, behind.doubt = unsent(ctx, j, rowsGiven(ctx, j, last), input, read)
 	}
 	if behind.rows < 0 || replaced {
-		left := func(each func(journal.Key)) error { return report.Left(j, each) }
+		left := func(each func(journal.Key)) error { return report.Left(j, last, each) }
 		lost, doubt := unsent(ctx, j, left, input, read)
 		if lost > 0 && !same {
 			if gone, _ := unsent(ctx, j, left, last.Input, optionsOf(last.Params, last.Bot)); gone == 0 {

@@ -346,7 +346,7 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		s.log.Error().Msg(s.lang.Error(err))
 	case s.changed():
 		s.warn(s.lang.Say("the input %[1]s was replaced or changed after the run had begun to read it: this is the result of the rows that are in it now; what was done for others is recorded in the journal", s.input))
-		if of := s.journal.Last(); !triedAll(of) {
+		if of := s.journal.Last(); !triedAll(of) && of.StoppedBy != worker.ByBot {
 			s.sayBehind(&sparedInput{name: s.input, rows: -1, of: of, gone: true})
 		}
 	}
