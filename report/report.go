@@ -172,7 +172,7 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 }
 
 // SentBefore reports whether the reports in a job's folder are of runs that sent
-// something, whatever its journal says.
+// something, whatever its journal says. Somebody's own file of such a name is none.
 func SentBefore(dir string) bool {
 	var sum Summary
 	var made stamp
@@ -182,7 +182,8 @@ func SentBefore(dir string) bool {
 		}
 	}
 	sent := func(rows Rows, r Requests) bool { return rows.Succeeded > 0 || rows.Earlier > 0 || r.Sent > 0 }
-	return sent(sum.Rows, sum.Requests) || sent(made.Tally.Rows, made.Tally.Requests)
+	return sum.Version > 0 && sum.Job != "" && sent(sum.Rows, sum.Requests) ||
+		len(made.Files) > 0 && sent(made.Tally.Rows, made.Tally.Requests)
 }
 
 // Recorded returns what the journal alone says of a job, for when the input is not
