@@ -114,6 +114,7 @@ type sparedInput struct {
 	doubt bool            // all of these are in doubt
 	of    journal.Session // the last run of it; zero: there was none
 	gone  bool            // it is not there under its name any more
+	under bool            // it was replaced while the present run read it
 }
 
 // spareInput keeps what an earlier run kept of standard input under a dated
