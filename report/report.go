@@ -58,8 +58,8 @@ type Source struct {
 
 // Write writes the outcome files, report.html and summary.json into the job's
 // folder and returns the summary. It reads the input only if something has
-// changed since they were last written; else it rewrites summary.json alone.
-// With a journal that is only viewed, a run may have begun or ended meanwhile:
+// changed since they were last written; else it rewrites summary.json, and what
+// tells the next run that nothing was left of the input, as it is there now. With a journal that is only viewed, a run may have begun or ended meanwhile:
 // the error is then ErrOutdated, and the reports are to be made from a new view.
 // For the summary to know of the end of a run, write that into the journal
 // first.
@@ -88,7 +88,7 @@ func write(ctx context.Context, s Source) (Summary, error) {
 	}
 	st := newState(s)
 	from := st.digest(s)
-	if made, ok := readStamp(s, from); ok {
+	if made, ok := readStamp(s, from); ok && leftStands(s, made.Tally.Rows) {
 		sum := st.summary(s, made.Tally)
 		return sum, writeSummary(s, sum)
 	}
@@ -172,7 +172,7 @@ func Fold(ctx context.Context, s Source) (Summary, error) {
 }
 
 // SentBefore reports whether the reports in a job's folder are of runs that sent
-// something, whatever its journal says.
+// something, whatever its journal says. Somebody's own file of such a name is none.
 func SentBefore(dir string) bool {
 	var sum Summary
 	var made stamp
@@ -182,7 +182,8 @@ func SentBefore(dir string) bool {
 		}
 	}
 	sent := func(rows Rows, r Requests) bool { return rows.Succeeded > 0 || rows.Earlier > 0 || r.Sent > 0 }
-	return sent(sum.Rows, sum.Requests) || sent(made.Tally.Rows, made.Tally.Requests)
+	return sum.Version > 0 && sum.Job != "" && sent(sum.Rows, sum.Requests) ||
+		len(made.Files) > 0 && sent(made.Tally.Rows, made.Tally.Requests)
 }
 
 // Recorded returns what the journal alone says of a job, for when the input is not

@@ -114,6 +114,7 @@ type sparedInput struct {
 	doubt bool            // all of these are in doubt
 	of    journal.Session // the last run of it; zero: there was none
 	gone  bool            // it is not there under its name any more
+	under bool            // it was replaced while the present run read it
 }
 
 // spareInput keeps what an earlier run kept of standard input under a dated
@@ -206,7 +207,7 @@ func mappings(ctx context.Context, j *journal.Journal, input string, read ingest
 // else, be it under the same name, or reads it in another way, and lacks rows of it
 // that are still to be sent, or may lack some.
 func leftBehind(ctx context.Context, j *journal.Journal, input string, read ingest.Options) (*sparedInput, error) {
-	last := j.Last()
+	last := report.LastTaken(j, read.BotID)
 	if last.Begin.IsZero() || last.Input == input && isKept(input, j.Dir()) {
 		return nil, nil // a standard input of the last run may be another: see spareInput
 	}
@@ -216,11 +217,17 @@ func leftBehind(ctx context.Context, j *journal.Journal, input string, read inge
 		return nil, nil
 	}
 	behind := &sparedInput{name: last.Input, of: last}
-	if !same {
+	if !same && !replaced { // what is there now is not what was left
 		behind.rows, behind.doubt = unsent(ctx, j, rowsGiven(ctx, j, last), input, read)
 	}
 	if behind.rows < 0 || replaced {
-		lost, doubt := unsent(ctx, j, func(each func(journal.Key)) error { return report.Left(j, each) }, input, read)
+		left := func(each func(journal.Key)) error { return report.Left(j, last, each) }
+		lost, doubt := unsent(ctx, j, left, input, read)
+		if lost > 0 && !same {
+			if gone, _ := unsent(ctx, j, left, last.Input, optionsOf(last.Params, last.Bot)); gone == 0 {
+				behind.rows, behind.doubt = lost, doubt // the new file has them too
+			}
+		}
 		if lost > behind.rows || lost < 0 && behind.rows <= 0 && !triedAll(last) {
 			behind.rows, behind.doubt, behind.gone = lost, doubt, true
 		}

@@ -25,9 +25,9 @@ func printJSON(w io.Writer, v any) error {
 }
 
 // written says what the error of writing to standard output is about, which is for
-// the user to mend, as a full disk is. Where
-// the result is all that a command makes, it has failed then; but it has not where
-// nobody wants more of it, as in a pipe into head.
+// the user to mend, as a full disk is. Where the result is all that a command makes,
+// it has failed then; but it has not where nobody wants more of it, as in a pipe into
+// head.
 func written(err error) error {
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return nil

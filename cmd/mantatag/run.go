@@ -271,6 +271,11 @@ func (o *runOptions) run(ctx context.Context, flags *pflag.FlagSet, input string
 			return err
 		}
 	}
+	if existingJob(dir) != nil { // before a journal is made that knows of nothing
+		if err := journalLost(dir); err != nil {
+			return err
+		}
+	}
 	j, err := journal.Open(dir, journal.Options{Host: api.host, First: func() error { return journalLost(dir) }})
 	if disk, ok := errors.AsType[*journal.DiskError](err); ok && !isThere(dir) {
 		return usagef("the job folder %s cannot be made: %w; give another one with --job", dir, disk.Err)

@@ -300,6 +300,8 @@ func (s *session) sayOf(spared *sparedInput, command string) {
 func (s *session) sayBehind(behind *sparedInput) {
 	command := s.goBack(behind)
 	switch {
+	case behind.under:
+		s.warn(s.lang.Say("rows of the file that was %[1]s may never have been sent; where the file that is there now lacks them, give this job the old file again, if you still have it: %[2]s", behind.name, command))
 	case behind.gone && behind.rows < 0:
 		s.warn(s.lang.Say("rows of the file that was %[1]s may never have been sent; where this run's input lacks them, give this job the old file again, if you still have it: %[2]s", behind.name, command))
 	case behind.gone:
@@ -346,8 +348,8 @@ func (s *session) conclude(stopped *worker.Stop) error {
 		s.log.Error().Msg(s.lang.Error(err))
 	case s.changed():
 		s.warn(s.lang.Say("the input %[1]s was replaced or changed after the run had begun to read it: this is the result of the rows that are in it now; what was done for others is recorded in the journal", s.input))
-		if of := s.journal.Last(); !triedAll(of) {
-			s.sayBehind(&sparedInput{name: s.input, rows: -1, of: of, gone: true})
+		if of := s.journal.Last(); !triedAll(of) && of.StoppedBy != worker.ByBot {
+			s.sayBehind(&sparedInput{name: s.input, rows: -1, of: of, gone: true, under: true})
 		}
 	}
 	if s.metricsFile != "" {

@@ -190,6 +190,9 @@ func keptEdit(l *lang.Language, file, as string, sandbox bool) string {
 // viewJob opens a job as its last run left it, for reading.
 func viewJob(l *lang.Language, dir string) (report.Source, journal.Session, error) {
 	if err := existingJob(dir); err != nil {
+		if lost := journalLost(dir); lost != nil {
+			err = lost
+		}
 		return report.Source{}, journal.Session{}, err
 	}
 	j, err := journal.View(dir)
@@ -199,6 +202,9 @@ func viewJob(l *lang.Language, dir string) (report.Source, journal.Session, erro
 	sessions := j.Sessions()
 	if len(sessions) == 0 {
 		_ = j.Close()
+		if err := journalLost(dir); err != nil {
+			return report.Source{}, journal.Session{}, err
+		}
 		return report.Source{}, journal.Session{}, usagef("no run of the job %s has begun yet", dir)
 	}
 	last := sessions[len(sessions)-1]
