@@ -254,13 +254,21 @@ func (t *table) headerAgain(row *Row) {
 
 // readsAsHeader tells a record that has the needed columns, or the name of a
 // column where an id should be, and which column is which in it. Most rows have
-// a digit in an id, and cost no more than the look for it.
+// a digit in an id, and cost no more than the look for it; and few others have a
+// cell that may be a column's name, without which they are not read as a header.
 func (t *table) readsAsHeader() (at layout, again bool) {
 	ids := [...]int{t.at[fieldTag], t.at[fieldClient], t.at[fieldPlatformClient]}
 	for _, i := range ids {
 		if i >= 0 && i < len(t.rec.cells) && !t.digits && hasDigit(t.rec.cell(i)) {
 			return at, false
 		}
+	}
+	named := false
+	for i := 0; i < len(t.rec.cells) && !named; i++ {
+		named = t.names.mayName(t.rec.cell(i))
+	}
+	if !named {
+		return at, false
 	}
 	cells := readCells(&t.rec, t.found.Delimiter)
 	at, _ = t.names.match(cells)
