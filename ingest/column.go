@@ -231,6 +231,17 @@ func (n *names) needs(l layout) int {
 	return -1
 }
 
+// ownWord tells whether any of the columns found has a name that is not one of
+// --map.
+func (n *names) ownWord(l layout) bool {
+	for f, mapped := range n.mapped {
+		if l[f] >= 0 && !mapped {
+			return true
+		}
+	}
+	return false
+}
+
 // noColumn says that there is no column for a field, and what there is.
 func (n *names) noColumn(f int, header []string) *InputError {
 	columns, marks := make([]string, len(header)), 0
