@@ -250,10 +250,10 @@ func splitOf(o Options) (split, wide string) {
 // file, one names the only one that it speaks of.
 func (c *checker) splitTags(row *Row, cell, one []byte) {
 	parts := [][]byte{cell}
-	if c.split != "" {
+	one = bytes.TrimSpace(one)
+	if c.split != "" && !bytes.Equal(cell, one) { // else it was one tag then, whatever it has in it
 		parts = bytes.Split(bytes.ReplaceAll(cell, []byte(c.wide), []byte(c.split)), []byte(c.split))
 	}
-	one = bytes.TrimSpace(one)
 	c.tags, c.given = c.tags[:0], map[string]bool{}
 	for _, part := range parts {
 		part = bytes.TrimSpace(part)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The fields that a column can stand for, in the order in which they are
@@ -68,6 +69,9 @@ type names struct {
 	columns map[string]string           // --map as given, for messages
 	aliases [fieldCount]map[string]bool // folded
 	given   [fieldCount]bool            // a value for all rows stands in for the column
+
+	known   map[string]bool // all that may stand for a field, folded and without quotation marks
+	longest int             // of them, in bytes
 }
 
 func newNames(o Options) (*names, error) {
@@ -88,7 +92,55 @@ func newNames(o Options) (*names, error) {
 	}
 	n.given[fieldTag] = o.Tag != ""
 	n.given[fieldPlatform] = o.Platform != ""
+	n.know()
 	return n, nil
+}
+
+// know collects what mayName looks for.
+func (n *names) know() {
+	n.known = map[string]bool{}
+	add := func(name string) {
+		name = strings.ReplaceAll(foldName(name), `"`, "")
+		n.known[name], n.longest = true, max(n.longest, len(name))
+	}
+	for f := range fieldCount {
+		add(n.fields[f])
+		if !n.mapped[f] {
+			for _, a := range aliases[f] {
+				add(a)
+			}
+		}
+	}
+}
+
+// mayName tells a cell, as it stands in a record, that may be a name that stands
+// for a field: all that fieldOf knows are among them. It allocates nothing, and
+// reads no more of the cell than of the longest name.
+func (n *names) mayName(cell []byte) bool {
+	var room [128]byte
+	name := room[:0]
+	for i := 0; i < len(cell); {
+		r, size := rune(cell[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRune(cell[i:])
+		}
+		i += size
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			name = append(name, byte(r))
+		case r >= 'A' && r <= 'Z':
+			name = append(name, byte(r)|0x20)
+		default:
+			if r = halfWidth(r); r == '"' || r == '_' || r == '-' || unicode.IsSpace(r) || unicode.In(r, unicode.Cf) {
+				continue
+			}
+			name = utf8.AppendRune(name, unicode.ToLower(r))
+		}
+		if len(name) > n.longest {
+			return false
+		}
+	}
+	return n.known[string(name)]
 }
 
 // layout is which column stands for which field: an index, or -1.
@@ -177,6 +229,17 @@ func (n *names) needs(l layout) int {
 		return fieldPlatform
 	}
 	return -1
+}
+
+// ownWord tells whether any of the columns found has a name that is not one of
+// --map.
+func (n *names) ownWord(l layout) bool {
+	for f, mapped := range n.mapped {
+		if l[f] >= 0 && !mapped {
+			return true
+		}
+	}
+	return false
 }
 
 // noColumn says that there is no column for a field, and what there is.

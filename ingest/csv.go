@@ -26,10 +26,11 @@ type table struct {
 	decoder *decoder
 	names   *names
 
-	width  int   // cells of the header
-	named  int   // cells of the header up to the last that has a name: a row needs so many
-	own    []int // the columns that are the user's
-	prefix int   // how many of them stand before any of mantatag's; -1 if they are not all in front
+	width  int             // cells of the header
+	named  int             // cells of the header up to the last that has a name: a row needs so many
+	own    []int           // the columns that are the user's
+	titles map[string]bool // all names of the header, folded
+	prefix int             // how many of them stand before any of mantatag's; -1 if they are not all in front
 	at     layout
 	ragged bool  // rows may leave off empty cells at their end
 	digits bool  // a column's name may have digits, as ids do
@@ -106,9 +107,14 @@ func (t *table) useHeader(header []string, at layout) error {
 		// right of our columns because it fitted none of the user's.
 		t.width = t.named
 	}
+	t.titles = map[string]bool{}
 	for i, h := range header[:t.width] {
-		if !isOurs(h) {
-			t.own = append(t.own, i)
+		if isOurs(h) {
+			continue
+		}
+		t.own = append(t.own, i)
+		if name := foldName(h); name != "" {
+			t.titles[name] = true
 		}
 	}
 	t.prefix = len(t.own)
@@ -253,8 +259,11 @@ func (t *table) headerAgain(row *Row) {
 }
 
 // readsAsHeader tells a record that has the needed columns, or the name of a
-// column where an id should be, and which column is which in it. Most rows have
-// a digit in an id, and cost no more than the look for it.
+// column where an id should be, and which column is which in it. A name of --map
+// may be any word, as a tag may: one of them alone is none, unless the header has no
+// more. Most rows have
+// a digit in an id, and cost no more than the look for it; and few others have a
+// cell that may be a column's name, without which they are not read as a header.
 func (t *table) readsAsHeader() (at layout, again bool) {
 	ids := [...]int{t.at[fieldTag], t.at[fieldClient], t.at[fieldPlatformClient]}
 	for _, i := range ids {
@@ -262,15 +271,45 @@ func (t *table) readsAsHeader() (at layout, again bool) {
 			return at, false
 		}
 	}
+	named := false
+	for i := 0; i < len(t.rec.cells) && !named; i++ {
+		named = t.names.mayName(t.rec.cell(i))
+	}
+	if !named {
+		return at, false
+	}
 	cells := readCells(&t.rec, t.found.Delimiter)
 	at, _ = t.names.match(cells)
-	return at, t.names.lacks(at) < 0 || slices.ContainsFunc(ids[:], func(i int) bool {
+	whole := t.names.lacks(at) < 0
+	if whole && t.names.ownWord(at) {
+		return at, true
+	}
+	for _, i := range ids {
 		if i < 0 || i >= len(cells) {
-			return false
+			continue
 		}
-		f, _ := t.names.fieldOf(cells[i])
-		return f == fieldTag || f == fieldClient || f == fieldPlatformClient || f == fieldBot
-	})
+		switch f, _ := t.names.fieldOf(cells[i]); f {
+		case fieldTag, fieldClient, fieldPlatformClient, fieldBot:
+			if !t.names.mapped[f] {
+				return at, true
+			}
+			whole = true
+		}
+	}
+	return at, whole && t.namesIn(cells) >= min(2, len(t.titles))
+}
+
+// namesIn counts the names of columns among the cells of a record: those that
+// stand for a field, and all that the header has.
+func (t *table) namesIn(cells []string) int {
+	found := map[string]bool{}
+	for _, cell := range cells {
+		name := foldName(cell)
+		if f, _ := t.names.fieldOf(cell); f >= 0 || t.titles[name] {
+			found[name] = true
+		}
+	}
+	return len(found)
 }
 
 func hasDigit(cell []byte) bool {

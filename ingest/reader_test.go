@@ -127,6 +127,11 @@ var csvCases = []struct {
 		"1@2 t2 c   #t2 | t1|t2, c  | ",
 		"2@3 t3 d   #t3 | t3,d | ",
 		"3@4 !no-tag | |,e | "}},
+	{"one tag with a separator in it, as from before that was known in full width", "tagId,clientId,mantatag_tag\n貴｜賓,c1,貴｜賓\n x|y ,c2, x|y\n貴｜賓,c3,\n", Options{SplitTags: "|"}, []string{
+		"1@2 貴｜賓 c1   #貴｜賓 | 貴｜賓,c1 | ",
+		"2@3 x|y c2   #x|y |  x|y ,c2 | ",
+		"3@4 貴 c3   #貴 | 貴｜賓,c3 | ",
+		"3@4 賓 c3   #賓 | 貴｜賓,c3 | "}},
 	{"one of the tags", "tagId,clientId,mantatag_tag\nt1|t2,c,t2\nt1|t2,c,t3\n", Options{SplitTags: "|"}, []string{
 		"1@2 t2 c   #t2 | t1|t2,c | ",
 		"2@3 !tag-not-in-row #t3 | t1|t2,c | "}},

@@ -94,35 +94,55 @@ func WriteNotStarted(file, folder, bot string, began time.Time, code int) error 
 	return writeRegistry(file, registry)
 }
 
-// errNoMetrics is why a file is not replaced.
-var errNoMetrics = errors.New("it is there already, and holds no metrics of mantatag")
+// ErrNoMetrics and errUnread are why a file is not replaced.
+var (
+	ErrNoMetrics = errors.New("it is there already, and holds no metrics of mantatag")
+	errUnread    = errors.New("it is there already, and cannot be read to see whether it holds metrics of mantatag; let it be read, or remove it")
+)
 
-// MetricsReplaceable reports whether metrics may take the place of the file path:
-// there is none, or it is empty, or holds metrics of ours.
-func MetricsReplaceable(path string) bool {
+// MetricsReplaceable says why metrics may not take the place of the file path:
+// nil where there is none, or it is empty, or holds metrics of ours; ErrNoMetrics
+// where it does not; and any other error where that could not be found out.
+func MetricsReplaceable(path string) error {
 	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
 	case err != nil:
-		return errors.Is(err, fs.ErrNotExist)
+		return err
 	case !info.Mode().IsRegular():
-		return false
+		return ErrNoMetrics
 	case info.Size() == 0:
-		return true
+		return nil
 	}
 	f, err := journal.OpenToRead(path)
 	if err != nil {
-		return false
+		return err
 	}
 	defer f.Close()
-	const ours = "# HELP " + namespace + "_"
-	head := make([]byte, len(ours))
-	_, err = io.ReadFull(f, head)
-	return err == nil && string(head) == ours
+	head, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return err
+	}
+	// Others put comments above, as that the file is managed.
+	for line := range bytes.Lines(head) {
+		switch line = bytes.TrimSpace(line); {
+		case bytes.HasPrefix(line, []byte("# HELP "+namespace+"_")):
+			return nil
+		case len(line) > 0 && line[0] != '#', bytes.HasPrefix(line, []byte("# HELP ")), bytes.HasPrefix(line, []byte("# TYPE ")):
+			return ErrNoMetrics
+		}
+	}
+	return ErrNoMetrics
 }
 
 // writeRegistry is prometheus.WriteToTextfile, but with the care of every file here.
 func writeRegistry(file string, registry *prometheus.Registry) error {
-	if !MetricsReplaceable(file) { // it may be the job's own, which the run has made
-		return &fs.PathError{Op: "write", Path: file, Err: errNoMetrics}
+	// It may be the job's own, which the run has made.
+	if err := MetricsReplaceable(file); err != nil {
+		if !errors.Is(err, ErrNoMetrics) {
+			err = errUnread
+		}
+		return &fs.PathError{Op: "write", Path: file, Err: err}
 	}
 	families, err := registry.Gather()
 	if err != nil {

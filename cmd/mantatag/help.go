@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"regexp"
 	"strings"
 
@@ -13,6 +16,7 @@ import (
 
 // addHelp adds what every program of commands has: help, completion, version.
 func addHelp(root *cobra.Command) {
+	root.SetOut(&answer{Writer: os.Stdout})
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "Say what a command does and which flags it has",
@@ -46,6 +50,29 @@ func addHelp(root *cobra.Command) {
 		shell.Long = shell.Short + ".\n\n" + loads[shell.Name()]
 		shell.Args = none
 	}
+}
+
+// answer is standard output for what cobra writes, as help is, and keeps the first
+// error, which cobra drops or takes for a fault of the program.
+type answer struct {
+	io.Writer
+	err error
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	n, err := a.Writer.Write(b)
+	if a.err == nil {
+		a.err = err
+	}
+	return n, err
+}
+
+// answered is what the error of a command comes to: it may be about writing.
+func answered(root *cobra.Command, err error) error {
+	if a, ok := root.OutOrStdout().(*answer); ok && a.err != nil && (err == nil || errors.Is(err, a.err)) {
+		return written(a.err)
+	}
+	return err
 }
 
 // loads says how a shell loads its script.

@@ -370,8 +370,12 @@ func resumeCommand(flags *pflag.FlagSet, input, job string, without ...string) s
 }
 
 // resumeFlags are the flags that were given, but for --fresh and those that are
-// left out by name.
+// left out by name. With --sandbox, which never looks at them, the files of token
+// and secret are too: a name that is none may be the secret itself.
 func resumeFlags(flags *pflag.FlagSet, without ...string) []string {
+	if unreadCredentials(flags) {
+		without = append(slices.Clone(without), "token-file", "secret-file")
+	}
 	var words []string
 	flags.Visit(func(f *pflag.Flag) {
 		columns, several := f.Value.(*columnMap)
@@ -392,12 +396,21 @@ func resumeFlags(flags *pflag.FlagSet, without ...string) []string {
 	return words
 }
 
+// unreadCredentials tells the flags of a run that reads no token and no secret.
+func unreadCredentials(flags *pflag.FlagSet) bool {
+	sandbox := flags.Lookup("sandbox")
+	return sandbox != nil && sandbox.Value.String() == "true"
+}
+
 // keptFlags are the flags that the journal keeps of a run, so that the job can
 // be gone on with from any folder and without the run's environment, but for
 // token and secret there. nil: they cannot be kept.
 func (o *runOptions) keptFlags(flags *pflag.FlagSet) []string {
-	paths := []string{"token-file", "secret-file", "metrics-file", "state-dir"}
+	paths := []string{"metrics-file", "state-dir", "token-file", "secret-file"}
 	kept := resumeFlags(flags, append(paths, "job")...)
+	if unreadCredentials(flags) {
+		paths = paths[:2]
+	}
 	for _, name := range paths {
 		f := flags.Lookup(name)
 		if !f.Changed {

@@ -56,7 +56,7 @@ func execute(ctx context.Context, args []string) (code int) {
 		unquoteUsages(root)
 	}
 	root.SetArgs(args)
-	return exitCode(os.Stderr, l, root.ExecuteContext(ctx))
+	return exitCode(os.Stderr, l, answered(root, root.ExecuteContext(ctx)))
 }
 
 // newRootCommand is the program. What it says, it says in l, which --lang sets.

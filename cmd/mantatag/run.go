@@ -159,10 +159,17 @@ func (o *runOptions) tryMetrics(input string) error {
 	f, err := os.CreateTemp(folder, filepath.Base(name))
 	switch {
 	case err == nil:
-		if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil || report.MetricsReplaceable(name) {
+		if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
 			return err
 		}
-		return usagef("--metrics-file %s is there already, and holds no metrics of mantatag: give another name", name)
+		err = report.MetricsReplaceable(name)
+		if errors.Is(err, report.ErrNoMetrics) {
+			return usagef("--metrics-file %s is there already, and holds no metrics of mantatag: give another name", name)
+		}
+		if path, ok := errors.AsType[*fs.PathError](err); ok {
+			return usagef("--metrics-file %s is there already, and cannot be read to see whether it holds metrics of mantatag: %w; let it be read, remove it, or give another name", name, path.Err)
+		}
+		return err
 	case !errors.Is(err, fs.ErrNotExist):
 		if path, ok := errors.AsType[*fs.PathError](err); ok {
 			err = path.Err // it names a file that nobody asked for
