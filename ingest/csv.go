@@ -261,9 +261,8 @@ func (t *table) headerAgain(row *Row) {
 // readsAsHeader tells a record that has the needed columns, or the name of a
 // column where an id should be, and which column is which in it. A name of --map
 // may be any word, as a tag may: one of them alone is none, unless the header has no
-// more. Most rows have
-// a digit in an id, and cost no more than the look for it; and few others have a
-// cell that may be a column's name, without which they are not read as a header.
+// more. Most rows have a digit in an id, and cost no more than the look for it; few
+// others have a cell that may be a column's name, and only those are read as a header.
 func (t *table) readsAsHeader() (at layout, again bool) {
 	ids := [...]int{t.at[fieldTag], t.at[fieldClient], t.at[fieldPlatformClient]}
 	for _, i := range ids {
