@@ -26,6 +26,9 @@ type evidence struct {
 }
 
 const (
+	// A rate this many times the measured one shows that it is no limit any more.
+	climbed = 1.2
+
 	// A measurement that has not been repeated is settled when its rate was kept
 	// for half a minute.
 	keptFor = 30 * time.Second

@@ -60,9 +60,8 @@ const (
 	// no more than a bucket holds, which is full at its end.
 	mostSaved = 2.0
 
-	// Beyond this many times the rate after the last refusal, the rate has climbed,
-	// and beyond twice that a measurement is but a mean over the climb.
-	climbed    = 1.2
+	// Beyond this many times the rate after the last refusal a measurement is but a
+	// mean over the climb.
 	farClimbed = 1.4
 
 	// Fewer accepted say little.

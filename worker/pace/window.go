@@ -250,10 +250,10 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	end := s.opened.Add(s.Window + s.guard())
 	s.spent = s.admitted >= s.quota
 	grown := s.held > 0 && s.quota > s.held // not the window is in doubt, but so large a quota
-	again := s.well == 0                    // as the window before
-	few, once := s.quota/16, 0
+	inRow := s.well == 0                    // the window before was refused too
+	few, spared := s.quota/16, 0
 	if s.cheap() { // so it is worth one more to be sure that there is no window
-		few, once = s.quota/8, 1
+		few, spared = s.quota/8, 1
 	}
 	switch {
 	case s.trying && s.got <= few:
@@ -271,7 +271,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 		s.Reason = fmt.Sprintf("no more than a quota of %d in %v", s.quota, s.Window)
 		return end
 
-	case !s.tested && !s.trying && s.strikes <= once && s.got >= s.quota*(2+s.strikes)/4:
+	case !s.tested && !s.trying && s.strikes <= spared && s.got >= s.quota*(2+s.strikes)/4:
 		// How many it is, recovered knows: some may be in flight.
 		s.strikes++
 		s.base, s.full = s.opened, true
@@ -285,7 +285,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 		s.overtaken(true)
 		s.Reason = fmt.Sprintf("the window of %v was not quite over", s.Window)
 
-	case (!grown || again) && s.strikes+1 >= mostStrikes || !grown && s.strikes > 0 && s.got < s.quota*3/4:
+	case (!grown || inRow) && s.strikes+1 >= mostStrikes || !grown && s.strikes > 0 && s.got < s.quota*3/4:
 		s.noWindow(now, fmt.Sprintf("no window any more: refused after %d of %d", s.got, s.quota))
 
 	case s.got == 0 && !s.proven:
@@ -295,7 +295,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 	default:
 		// A request was overtaken by the one a quota later, or the quota has
 		// become less.
-		if !grown || again {
+		if !grown || inRow {
 			s.strikes++
 		}
 		s.overtaken(s.quota <= s.held || s.got < s.quota*3/4)
