@@ -73,3 +73,34 @@ func TestChangeIsNoDepth(t *testing.T) {
 		t.Errorf("%d of 12 runs took a bucket of 20 for one that is hardly deep", taken)
 	}
 }
+
+// TestMemoryOfALimitThatChanged: where the limit has fallen, what was learned costs some
+// refusals and hardly any time, be it a rate or a window; where it has risen, the job
+// takes no longer than it would by the old one.
+func TestMemoryOfALimitThatChanged(t *testing.T) {
+	const window = 10 * time.Second
+	for _, tt := range []struct {
+		name    string
+		memory  Memory
+		limiter func() sandbox.Limiter
+		atMost  time.Duration // for 1,500 rows
+	}{
+		{"a bucket that fell", Memory{Rate: 50, Burst: 50, Patience: 3000},
+			func() sandbox.Limiter { return &sandbox.TokenBucket{Rate: 10, Burst: 50} }, 155 * time.Second},
+		{"a window that fell", Memory{Rate: 50, Window: window, Patience: mostWindows},
+			func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 100, Window: window} }, 155 * time.Second},
+		{"a bucket that rose", Memory{Rate: 10, Burst: 50, Patience: 600},
+			func() sandbox.Limiter { return &sandbox.TokenBucket{Rate: 50, Burst: 50} }, 145 * time.Second},
+		{"a window that rose", Memory{Rate: 10, Window: window, Patience: mostWindows},
+			func() sandbox.Limiter { return &sandbox.FixedWindow{Limit: 500, Window: window} }, 150 * time.Second},
+	} {
+		for _, hint := range []hinting{silent, retryAfter} {
+			for _, latency := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond} {
+				s := &simulation{limiter: tt.limiter(), hint: hint, latency: latency, spread: 0.3, concurrency: 32, rows: 1500, memory: tt.memory}
+				if r := s.run(1, time.Hour); r.elapsed > tt.atMost || r.refused > 90 {
+					t.Errorf("%s, %v, %v: %v, %d refused", tt.name, hint, latency, r.elapsed, r.refused)
+				}
+			}
+		}
+	}
+}
