@@ -152,7 +152,7 @@ func Start(o Options, now time.Time) State {
 		if o.Memory.Window > 0 {
 			s.setQuota(int(o.Memory.Rate*o.Memory.Window.Seconds()+0.5), o.Memory.Window)
 			s.saved, s.proven, s.held, s.trusted = 0, true, s.quota, true
-			s.patience, s.step = min(mostWindows, max(firstWindows, o.Memory.Patience)), 1
+			s.patience, s.step = max(firstWindows, min(s.mostWindows(), o.Memory.Patience)), 1
 		}
 		s.measured = o.Memory.Rate
 		s.from, s.low = s.Rate, o.Memory.Rate

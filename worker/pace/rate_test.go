@@ -104,3 +104,14 @@ func TestMemoryOfALimitThatChanged(t *testing.T) {
 		}
 	}
 }
+
+// TestLargerQuotaThanFromMemory: however sure a memory is, a window is tried for a larger
+// quota within two minutes.
+func TestLargerQuotaThanFromMemory(t *testing.T) {
+	const window = 10 * time.Second
+	s := &simulation{limiter: &sandbox.FixedWindow{Limit: 500, Window: window}, latency: 20 * time.Millisecond, spread: 0.3,
+		concurrency: 32, rows: 6000, memory: Memory{Rate: 10, Window: window, Patience: mostWindows}}
+	if r := s.run(1, time.Hour); r.elapsed > 5*time.Minute {
+		t.Errorf("%v for %d rows", r.elapsed, s.copy[0].accepted)
+	}
+}

@@ -106,6 +106,11 @@ func (s State) haste() float64 {
 	return haste
 }
 
+// mostWindows is after how many windows a larger quota is tried at the latest.
+func (s State) mostWindows() int {
+	return max(firstWindows, min(mostWindows, int(longestTrial/s.Window)))
+}
+
 // likeWindow is whether a limit that took silent to be over may be a window: it
 // refused another request meanwhile, which no bucket does, or it said so.
 func (s *State) likeWindow(silent time.Duration) bool {
@@ -266,8 +271,7 @@ func (s *State) refusedInWindow(now time.Time) (until time.Time) {
 
 	case s.extra > 0 && s.got >= s.quota*8/10:
 		s.base = s.opened
-		most := max(firstWindows, min(mostWindows, int(longestTrial/s.Window)))
-		s.patience, s.step, s.grown, s.extra = min(most, 4*s.patience), 1, 0, 0
+		s.patience, s.step, s.grown, s.extra = min(s.mostWindows(), 4*s.patience), 1, 0, 0
 		s.Reason = fmt.Sprintf("no more than a quota of %d in %v", s.quota, s.Window)
 		return end
 
